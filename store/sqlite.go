@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	dialector "github.com/libtnb/sqlite"
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"latchkey/models"
+)
+
+// readConnections bounds the reading pool.
+const readConnections = 8
+
+type sqliteDialect struct{}
+
+// openSQLite opens a file, and makes it, for its owner alone, where it does not exist. There is one connection that
+// writes, so that writers queue here and not at the file's lock, and a pool that can only read.
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	if err := makeFile(path); err != nil {
+		return nil, fmt.Errorf("open SQLite database: %w", err)
+	}
+	write, err := openPool(ctx, path, 1, url.Values{
+		"_busy_timeout": {"5000"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_foreign_keys": {"1"},
+		"_txlock": {"immediate"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	read, err := openPool(ctx, path, readConnections, url.Values{
+		"_busy_timeout": {"5000"}, "_foreign_keys": {"1"}, "_query_only": {"1"},
+	})
+	if err != nil {
+		pool, _ := write.DB() // it was just opened
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &Store{dialect: sqliteDialect{}, read: read, write: write}, nil
+}
+
+// makeFile makes the database file, mode 0600, and its folder: it holds password hashes and addresses.
+func makeFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func openPool(ctx context.Context, path string, size int, options url.Values) (*gorm.DB, error) {
+	// Times are kept as microseconds since 1970: the precision of PostgreSQL, and an order that SQL can compare.
+	options.Set("_time_integer_format", "unix_micro")
+	options.Set("_inttotime", "1")
+	options.Set("_timezone", "UTC")
+	// An absolute path is "file:/a/b"; a relative one must not begin with a slash.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite database: %w", err)
+	}
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	if err := pool.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())
+	}
+	config := settings()
+	config.PrepareStmt = true
+	db, err := gorm.Open(dialector.New(dialector.Config{Conn: pool}), config)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())
+	}
+	return db, nil
+}
+
+func (sqliteDialect) migrations() migrations {
+	return migrations{dialect: goose.DialectSQLite3, folder: "migrations/sqlite"}
+}
+
+// conflict reads the column from the text, the only place where SQLite names it: "UNIQUE constraint failed:
+// users.username" or, for an index with a condition, "UNIQUE constraint failed: index 'signing_keys_algorithm'".
+func (sqliteDialect) conflict(err error) (string, bool) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return "", false
+	}
+	_, place, ok := strings.Cut(e.Error(), "UNIQUE constraint failed: ")
+	if !ok {
+		return "", false
+	}
+	for column := range strings.FieldsFuncSeq(place, func(r rune) bool { return strings.ContainsRune(" ,'()", r) }) {
+		if field, ok := uniqueColumns()[column]; ok {
+			return field, true
+		}
+	}
+	return "", false
+}
+
+// uniqueColumns tells which field a unique column of the migrations is about.
+func uniqueColumns() map[string]string {
+	return map[string]string{
+		"users.username":         "username",
+		"users.username_key":     "username",
+		"roles.name":             "name",
+		"signing_keys.algorithm": "algorithm",
+	}
+}
+
+// refresh is one statement, and then a look at the user: the condition on the user was part of the statement, so what
+// is read after it is as true as what would have been read within.
+func (sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
+	var session models.Session
+	result := s.write.WithContext(ctx).Raw(refreshUpdate, refreshArguments(r)).Scan(&session)
+	if result.Error != nil {
+		return models.Session{}, models.User{}, s.mapped(result.Error, "refresh session")
+	}
+	if result.RowsAffected == 0 {
+		return models.Session{}, models.User{}, models.ErrNotFound
+	}
+	user, err := s.UserByID(ctx, session.UserID)
+	return session, user, err
+}

@@ -1,0 +1,100 @@
+// Package store keeps what package models promises, in SQLite or in PostgreSQL.
+//
+// It is the only package that imports GORM and the database drivers. Queries are in one file per model, what differs
+// between the two databases is behind dialect, and driver errors become the errors of models in errors.go alone.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"latchkey/models"
+)
+
+// Store is a models.Store. It is safe for use by many goroutines.
+type Store struct {
+	dialect dialect
+	read    *gorm.DB // inside Tx, the same as write
+	write   *gorm.DB
+}
+
+var _ models.Store = (*Store)(nil)
+
+// dialect is what differs between the databases.
+type dialect interface {
+	// refresh is models.Sessions.RefreshSession, inside or outside a transaction.
+	refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error)
+	// conflict returns the column whose uniqueness the error reports, if it does.
+	conflict(err error) (column string, ok bool)
+	migrations() migrations
+}
+
+// Open opens the database at the URL, sqlite:PATH or postgres://…, and makes sure that it answers. The schema is
+// Migrate's business. Close it when done.
+func Open(ctx context.Context, url string) (*Store, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return openSQLite(ctx, path)
+	}
+	return openPostgres(ctx, url)
+}
+
+// settings is how GORM is kept on a leash: no transaction that was not asked for, no log of its own.
+func settings() *gorm.Config {
+	return &gorm.Config{SkipDefaultTransaction: true, Logger: logger.Discard}
+}
+
+// Close closes the connections.
+func (s *Store) Close() error {
+	var first error
+	for _, db := range []*gorm.DB{s.read, s.write} {
+		pool, err := db.DB()
+		if err == nil {
+			err = pool.Close()
+		}
+		if err != nil && first == nil {
+			first = fmt.Errorf("close database: %w", err)
+		}
+	}
+	return first
+}
+
+// Tx implements models.Store.
+func (s *Store) Tx(ctx context.Context, fn func(models.Store) error) error {
+	return s.tx(ctx, func(tx *Store) error { return fn(tx) })
+}
+
+func (s *Store) tx(ctx context.Context, fn func(*Store) error) error {
+	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return fn(&Store{dialect: s.dialect, read: tx, write: tx})
+	})
+}
+
+// Ready implements models.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	var applied int64
+	err := s.read.WithContext(ctx).Raw("SELECT max(version_id) FROM " + versionTable).Scan(&applied).Error
+	if err != nil {
+		return fmt.Errorf("ask the database: %w", err)
+	}
+	newest, err := newestVersion(s.dialect.migrations())
+	if err != nil {
+		return err
+	}
+	if applied != newest {
+		return fmt.Errorf("the database is at schema version %d, this program needs %d: run `latchkey migrate`", applied, newest)
+	}
+	return nil
+}
+
+func (s *Store) pool() (*sql.DB, error) {
+	pool, err := s.write.DB()
+	if err != nil {
+		return nil, fmt.Errorf("database pool: %w", err)
+	}
+	return pool, nil
+}

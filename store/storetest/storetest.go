@@ -1,0 +1,542 @@
+// Package storetest is the storage contract of package models as tests, for whatever keeps it.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"latchkey/models"
+)
+
+// moment is when the tests begin, with the precision that both databases keep.
+var moment = time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.UTC)
+
+// Run tests a Store. Each test gets its own, migrated and empty.
+func Run(t *testing.T, open func(t *testing.T) models.Store) {
+	tests := map[string]func(*testing.T, models.Store){
+		"a user comes back as it was written":                         userRoundTrip,
+		"a missing user is ErrNotFound":                               userMissing,
+		"a username and its look-alike are taken once":                userConflict,
+		"a username is looked up exactly":                             userExact,
+		"the id of a deleted user is not given again":                 userIDsAreNotReused,
+		"text that holds quotes, emoji and newlines comes back":       userText,
+		"a password hash is replaced only where it is still the old":  replaceHash,
+		"a session comes back as it was written":                      sessionRoundTrip,
+		"a session does not start for another epoch or inactive user": startRefused,
+		"a refresh moves the session on":                              refreshMoves,
+		"a refresh does not pass the session's limit":                 refreshLimit,
+		"a refresh without rotation only notes the time":              refreshInPlace,
+		"a refresh that does not fit changes nothing":                 refreshRefused,
+		"of many refreshes with one generation, one succeeds":         refreshRace,
+		"roles come with their user, by name":                         rolesOfUser,
+		"roles that do not exist are given to nobody":                 rolesMissing,
+		"a signing key comes back as it was written":                  keyRoundTrip,
+		"one key signs with an algorithm, however many try":           keyRace,
+		"a transaction that fails leaves nothing":                     txRollsBack,
+		"a transaction sees its own writes":                           txSeesItself,
+		"a panic in a transaction rolls back and goes on":             txPanics,
+		"a cancelled context ends a call":                             cancelled,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func newUser(name string) models.User {
+	return models.User{
+		Username: name, UsernameKey: name, Email: name + "@example.org", FirstName: "Ada", LastName: "Lovelace",
+		PasswordHash: "$argon2id$v=19$made-up", IsActive: true, IsStaff: true, Epoch: 3, DateJoined: moment,
+	}
+}
+
+func createUser(t *testing.T, s models.Store, name string) models.User {
+	t.Helper()
+	u := newUser(name)
+	if err := s.CreateUser(t.Context(), &u); err != nil {
+		t.Fatalf("CreateUser: %v", err)
+	}
+	if u.ID <= 0 {
+		t.Fatalf("CreateUser gave the id %d", u.ID)
+	}
+	return u
+}
+
+func newSession(id string, user models.User) models.Session {
+	limit := moment.Add(time.Hour)
+	return models.Session{
+		ID: id, UserID: user.ID, CreatedAt: moment, LastUsedAt: moment, ExpiresAt: moment.Add(time.Minute),
+		LimitAt: &limit, UserAgent: "curl/8", IPAddress: "2001:db8::1",
+	}
+}
+
+func startSession(t *testing.T, s models.Store, id string, user models.User) models.Session {
+	t.Helper()
+	session := newSession(id, user)
+	if err := s.StartSession(t.Context(), &session, user.Epoch, false); err != nil {
+		t.Fatalf("StartSession: %v", err)
+	}
+	return session
+}
+
+func diff(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func wantErr(t *testing.T, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: got error %v, want %v", what, got, want)
+	}
+}
+
+func userRoundTrip(t *testing.T, s models.Store) {
+	if found, err := s.HasUsers(t.Context()); err != nil || found {
+		t.Errorf("HasUsers in an empty store = %v, %v", found, err)
+	}
+	want := createUser(t, s, "ada")
+	byID, err := s.UserByID(t.Context(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Roles = byID.Roles // empty or nil
+	diff(t, "UserByID", want, byID)
+	if len(byID.Roles) != 0 {
+		t.Errorf("a new user has roles: %v", byID.Roles)
+	}
+	byName, err := s.UserByUsername(t.Context(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "UserByUsername", byID, byName)
+	if found, err := s.HasUsers(t.Context()); err != nil || !found {
+		t.Errorf("HasUsers with a user = %v, %v", found, err)
+	}
+}
+
+func userMissing(t *testing.T, s models.Store) {
+	_, err := s.UserByID(t.Context(), 1)
+	wantErr(t, "UserByID", err, models.ErrNotFound)
+	_, err = s.UserByUsername(t.Context(), "nobody")
+	wantErr(t, "UserByUsername", err, models.ErrNotFound)
+}
+
+func userConflict(t *testing.T, s models.Store) {
+	createUser(t, s, "ada")
+	for _, u := range []models.User{
+		{Username: "ada", UsernameKey: "other", DateJoined: moment},
+		{Username: "Ada", UsernameKey: "ada", DateJoined: moment},
+	} {
+		err := s.CreateUser(t.Context(), &u)
+		conflict, ok := errors.AsType[*models.ConflictError](err)
+		if !ok || conflict.Field != "username" {
+			t.Errorf("CreateUser(%q, key %q): got %v, want a conflict of username", u.Username, u.UsernameKey, err)
+		}
+	}
+	createUser(t, s, "grace")
+}
+
+func userExact(t *testing.T, s models.Store) {
+	createUser(t, s, "ada")
+	for _, name := range []string{"Ada", "ADA", "ada ", "ad_", "ad%", ""} {
+		_, err := s.UserByUsername(t.Context(), name)
+		wantErr(t, name, err, models.ErrNotFound)
+	}
+}
+
+func userIDsAreNotReused(t *testing.T, s models.Store) {
+	first := createUser(t, s, "ada")
+	if err := s.DeleteUser(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if second := createUser(t, s, "ada"); second.ID <= first.ID {
+		t.Errorf("the id %d was given after %d was deleted", second.ID, first.ID)
+	}
+}
+
+func userText(t *testing.T, s models.Store) {
+	want := `Robert'); DROP TABLE users;-- "x" \ % _` + "\n\t🦊\u202e"
+	u := newUser("bobby")
+	u.FirstName = want
+	if err := s.CreateUser(t.Context(), &u); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.UserByID(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "FirstName", want, got.FirstName)
+}
+
+func replaceHash(t *testing.T, s models.Store) {
+	u := createUser(t, s, "ada")
+	for _, step := range []struct{ old, replacement, want models.Secret }{
+		{"another", "second", u.PasswordHash},
+		{u.PasswordHash, "second", "second"},
+		{u.PasswordHash, "third", "second"},
+	} {
+		if err := s.ReplacePasswordHash(t.Context(), u.ID, step.old, step.replacement); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.UserByID(t.Context(), u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.PasswordHash != step.want {
+			t.Errorf("the hash after a replacement is %q, want %q", string(got.PasswordHash), string(step.want))
+		}
+	}
+}
+
+func sessionRoundTrip(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	want := newSession("a", user)
+	if err := s.StartSession(t.Context(), &want, user.Epoch, true); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.SessionByID(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "session", want, got)
+	after, err := s.UserByID(t.Context(), user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "last login", &moment, after.LastLogin)
+
+	startSession(t, s, "b", user)
+	_, err = s.SessionByID(t.Context(), "c")
+	wantErr(t, "SessionByID", err, models.ErrNotFound)
+}
+
+func startRefused(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	inactive := newUser("grace")
+	inactive.IsActive = false
+	if err := s.CreateUser(t.Context(), &inactive); err != nil {
+		t.Fatal(err)
+	}
+	for _, try := range []struct {
+		name  string
+		user  models.User
+		epoch int64
+	}{{"epoch", user, user.Epoch - 1}, {"inactive", inactive, inactive.Epoch}, {"nobody", models.User{ID: 99}, 0}} {
+		session := newSession(try.name, try.user)
+		wantErr(t, try.name, s.StartSession(t.Context(), &session, try.epoch, true), models.ErrNotFound)
+		_, err := s.SessionByID(t.Context(), try.name)
+		wantErr(t, try.name, err, models.ErrNotFound)
+	}
+	if after, err := s.UserByID(t.Context(), user.ID); err != nil || after.LastLogin != nil {
+		t.Errorf("a refused start wrote last_login: %v, %v", after.LastLogin, err)
+	}
+}
+
+func rotation(session models.Session) models.Refresh {
+	return models.Refresh{
+		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, Rotate: true,
+		Now: session.LastUsedAt.Add(10 * time.Second), ExpiresAt: session.LastUsedAt.Add(70 * time.Second),
+	}
+}
+
+func refreshMoves(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	session := startSession(t, s, "a", user)
+	r := rotation(session)
+	got, owner, err := s.RefreshSession(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := session
+	want.Generation, want.LastUsedAt, want.ExpiresAt = 1, r.Now, r.ExpiresAt
+	diff(t, "session", want, got)
+	read, err := s.UserByID(t.Context(), user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner.Roles, read.Roles = nil, nil
+	diff(t, "user", read, owner)
+	kept, err := s.SessionByID(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "session as kept", want, kept)
+}
+
+func refreshLimit(t *testing.T, s models.Store) {
+	session := startSession(t, s, "a", createUser(t, s, "ada"))
+	r := rotation(session)
+	r.ExpiresAt = session.LimitAt.Add(time.Second)
+	got, _, err := s.RefreshSession(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "expiry", *session.LimitAt, got.ExpiresAt)
+}
+
+func refreshInPlace(t *testing.T, s models.Store) {
+	session := startSession(t, s, "a", createUser(t, s, "ada"))
+	r := rotation(session)
+	r.Rotate = false
+	for range 2 {
+		got, _, err := s.RefreshSession(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := session
+		want.LastUsedAt = r.Now
+		diff(t, "session", want, got)
+	}
+}
+
+func refreshRefused(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	session := startSession(t, s, "a", user)
+	inactive := newUser("grace")
+	if err := s.CreateUser(t.Context(), &inactive); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*models.Refresh){
+		"another session":   func(r *models.Refresh) { r.SessionID = "b" },
+		"another user":      func(r *models.Refresh) { r.UserID = inactive.ID },
+		"older generation":  func(r *models.Refresh) { r.Generation-- },
+		"newer generation":  func(r *models.Refresh) { r.Generation++ },
+		"at the expiry":     func(r *models.Refresh) { r.Now = session.ExpiresAt },
+		"beyond the expiry": func(r *models.Refresh) { r.Now = session.ExpiresAt.Add(time.Hour) },
+	} {
+		r := rotation(session)
+		change(&r)
+		_, _, err := s.RefreshSession(t.Context(), r)
+		wantErr(t, name, err, models.ErrNotFound)
+	}
+	kept, err := s.SessionByID(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "session", session, kept)
+}
+
+func refreshRace(t *testing.T, s models.Store) {
+	session := startSession(t, s, "a", createUser(t, s, "ada"))
+	for round := range 5 {
+		errs := parallel(32, func() error {
+			_, _, err := s.RefreshSession(context.WithoutCancel(t.Context()), rotation(session))
+			return err
+		})
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, models.ErrNotFound) {
+				t.Errorf("a loser got %v, want ErrNotFound", err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("round %d: %d of 32 refreshes won, want 1", round, won)
+		}
+		var err error
+		if session, err = s.SessionByID(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		if session.Generation != int64(round+1) {
+			t.Fatalf("round %d: generation %d", round, session.Generation)
+		}
+	}
+}
+
+func saveRole(t *testing.T, s models.Store, r models.Role) models.Role {
+	t.Helper()
+	if err := s.SaveRole(t.Context(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.ID <= 0 {
+		t.Fatalf("SaveRole gave the id %d", r.ID)
+	}
+	return r
+}
+
+func rolesOfUser(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	writer := saveRole(t, s, models.Role{Name: "writer", Permissions: []string{"users:read", "shop:sell"}})
+	reader := saveRole(t, s, models.Role{Name: "reader", Description: "Reads.", Permissions: []string{}})
+	saveRole(t, s, models.Role{Name: "other", Permissions: []string{"x"}})
+	if err := s.SetUserRoles(t.Context(), user.ID, []string{"writer", "reader"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.UserByUsername(t.Context(), "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "roles", []models.Role{reader, writer}, got.Roles)
+
+	replaced := saveRole(t, s, models.Role{Name: "writer", Description: "Writes.", Permissions: []string{"users:write"}})
+	if replaced.ID != writer.ID {
+		t.Errorf("a replaced role has the id %d, had %d", replaced.ID, writer.ID)
+	}
+	session := startSession(t, s, "a", user)
+	_, owner, err := s.RefreshSession(t.Context(), rotation(session))
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "roles at a refresh", []models.Role{reader, replaced}, owner.Roles)
+
+	if err := s.SetUserRoles(t.Context(), user.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = s.UserByID(t.Context(), user.ID); err != nil || len(got.Roles) != 0 {
+		t.Errorf("after all roles were taken: %v, %v", got.Roles, err)
+	}
+}
+
+func rolesMissing(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	saveRole(t, s, models.Role{Name: "reader", Permissions: []string{"users:read"}})
+	if err := s.SetUserRoles(t.Context(), user.ID, []string{"reader"}); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, "a role that is not", s.SetUserRoles(t.Context(), user.ID, []string{"none"}), models.ErrNotFound)
+	wantErr(t, "a user who is not", s.SetUserRoles(t.Context(), 99, []string{"reader"}), models.ErrNotFound)
+	got, err := s.UserByID(t.Context(), user.ID)
+	if err != nil || len(got.Roles) != 1 {
+		t.Errorf("after the refusals: %v, %v; want the role from before", got.Roles, err)
+	}
+}
+
+func keyRoundTrip(t *testing.T, s models.Store) {
+	retired := moment.Add(time.Hour)
+	want := []models.SigningKey{
+		{ID: "old", Algorithm: "ES256", Sealed: []byte{0, 1, 2, 255}, CreatedAt: moment, RetiredAt: &retired},
+		{ID: "new", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Minute)},
+	}
+	for _, k := range want {
+		if err := s.CreateSigningKey(t.Context(), &k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "keys", want, got)
+}
+
+func keyRace(t *testing.T, s models.Store) {
+	ids := make(chan string, 16)
+	for i := range 16 {
+		ids <- string(rune('a' + i))
+	}
+	errs := parallel(16, func() error {
+		k := models.SigningKey{ID: <-ids, Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment}
+		return s.CreateSigningKey(context.WithoutCancel(t.Context()), &k)
+	})
+	made := 0
+	for _, err := range errs {
+		conflict, ok := errors.AsType[*models.ConflictError](err)
+		switch {
+		case err == nil:
+			made++
+		case !ok || conflict.Field != "algorithm":
+			t.Errorf("a loser got %v, want a conflict of algorithm", err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d keys were made, want 1", made)
+	}
+	other := models.SigningKey{ID: "z", Algorithm: "EdDSA", Sealed: []byte{1}, CreatedAt: moment}
+	if err := s.CreateSigningKey(t.Context(), &other); err != nil {
+		t.Errorf("a key of another algorithm: %v", err)
+	}
+}
+
+func txRollsBack(t *testing.T, s models.Store) {
+	failure := errors.New("made up")
+	err := s.Tx(t.Context(), func(tx models.Store) error {
+		u := newUser("ada")
+		if err := tx.CreateUser(t.Context(), &u); err != nil {
+			return err
+		}
+		return failure
+	})
+	wantErr(t, "Tx", err, failure)
+	_, err = s.UserByUsername(t.Context(), "ada")
+	wantErr(t, "UserByUsername", err, models.ErrNotFound)
+}
+
+func txSeesItself(t *testing.T, s models.Store) {
+	err := s.Tx(t.Context(), func(tx models.Store) error {
+		u := newUser("ada")
+		if err := tx.CreateUser(t.Context(), &u); err != nil {
+			return err
+		}
+		session := newSession("a", u)
+		if err := tx.StartSession(t.Context(), &session, u.Epoch, true); err != nil {
+			return err
+		}
+		if _, _, err := tx.RefreshSession(t.Context(), rotation(session)); err != nil {
+			return err
+		}
+		_, err := tx.UserByUsername(t.Context(), "ada")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SessionByID(t.Context(), "a"); err != nil {
+		t.Errorf("after the commit: %v", err)
+	}
+}
+
+func txPanics(t *testing.T, s models.Store) {
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = s.Tx(t.Context(), func(tx models.Store) error {
+			u := newUser("ada")
+			if err := tx.CreateUser(t.Context(), &u); err != nil {
+				return err
+			}
+			panic("made up")
+		})
+	}()
+	_, err := s.UserByUsername(t.Context(), "ada")
+	wantErr(t, "UserByUsername", err, models.ErrNotFound)
+}
+
+func cancelled(t *testing.T, s models.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.UserByID(ctx, 1)
+	wantErr(t, "UserByID", err, context.Canceled)
+	// The connections are not the worse for it.
+	_, err = s.UserByID(t.Context(), 1)
+	wantErr(t, "UserByID afterwards", err, models.ErrNotFound)
+}
+
+// parallel calls fn n times at once and returns what each call returned.
+func parallel(n int, fn func() error) []error {
+	errs := make([]error, n)
+	var start, done sync.WaitGroup
+	start.Add(1)
+	for i := range n {
+		done.Go(func() {
+			start.Wait()
+			errs[i] = fn()
+		})
+	}
+	start.Done()
+	done.Wait()
+	return errs
+}
