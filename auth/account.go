@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"latchkey/auth/password"
+	"latchkey/auth/username"
+	"latchkey/models"
+)
+
+// Bounds of the text fields, as in Django.
+const (
+	maxNameLength  = 150 // characters
+	maxEmailLength = 254 // bytes, RFC 5321 section 4.5.3.1
+)
+
+// UserForm is what a new user is made from.
+type UserForm struct {
+	Username, Password, Email, FirstName, LastName string
+	IsStaff, IsSuperuser                           bool
+}
+
+// FormCode says what is wrong with a field of a form: the contract's UserErrorCode.
+type FormCode string
+
+// The codes of forms.
+const (
+	FormRequired   FormCode = "REQUIRED"
+	FormInvalid    FormCode = "INVALID"
+	FormTaken      FormCode = "TAKEN"
+	FormTooShort   FormCode = "TOO_SHORT"
+	FormTooLong    FormCode = "TOO_LONG"
+	FormTooCommon  FormCode = "TOO_COMMON"
+	FormTooSimilar FormCode = "TOO_SIMILAR"
+)
+
+// FormProblem is one thing that is wrong with a form.
+type FormProblem struct {
+	Field   string
+	Code    FormCode
+	Message string // for people
+}
+
+// FormError is everything that is wrong with a form. Nothing was written.
+type FormError []FormProblem
+
+// Error names the fields and says what is wrong with them.
+func (e FormError) Error() string {
+	texts := make([]string, len(e))
+	for i, p := range e {
+		texts[i] = p.Field + ": " + p.Message
+	}
+	return strings.Join(texts, " ")
+}
+
+// Has reports whether any problem has the code.
+func (e FormError) Has(code FormCode) bool {
+	for _, p := range e {
+		if p.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *FormError) add(field string, code FormCode, message string) {
+	*e = append(*e, FormProblem{field, code, message})
+}
+
+// CreateUser makes a user. A FormError says, all at once, what is wrong with the form.
+func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, error) {
+	form.Username = username.Normalize(form.Username)
+	if problems := s.checkForm(form); len(problems) > 0 {
+		return models.User{}, problems
+	}
+	hash, err := s.Passwords.Hash(ctx, form.Password)
+	if err != nil {
+		return models.User{}, busy(err)
+	}
+	user := models.User{
+		Username: form.Username, UsernameKey: username.Skeleton(form.Username), Email: form.Email,
+		FirstName: form.FirstName, LastName: form.LastName, PasswordHash: models.Secret(hash),
+		IsActive: true, IsStaff: form.IsStaff, IsSuperuser: form.IsSuperuser, DateJoined: s.now(),
+	}
+	err = s.Store.CreateUser(ctx, &user)
+	if conflict, ok := errors.AsType[*models.ConflictError](err); ok {
+		return models.User{}, FormError{{conflict.Field, FormTaken,
+			"A user with that username, or one that looks like it, already exists."}}
+	}
+	if err != nil {
+		return models.User{}, fmt.Errorf("create user: %w", err)
+	}
+	return user, nil
+}
+
+func (s *Service) checkForm(form UserForm) FormError {
+	var e FormError
+	if form.Username == "" {
+		e.add("username", FormRequired, "This field is required.")
+	} else {
+		for _, p := range username.Check(form.Username) {
+			e.add("username", usernameCode(p.Kind), p.Message)
+		}
+	}
+	if form.Email != "" && !isEmail(form.Email) {
+		e.add("email", FormInvalid, "Enter a valid email address.")
+	}
+	for _, field := range []struct{ name, value string }{{"firstName", form.FirstName}, {"lastName", form.LastName}} {
+		if !utf8.ValidString(field.value) || strings.ContainsRune(field.value, 0) {
+			e.add(field.name, FormInvalid, "Null characters are not allowed.")
+		} else if utf8.RuneCountInString(field.value) > maxNameLength {
+			e.add(field.name, FormTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxNameLength))
+		}
+	}
+	if form.Password == "" {
+		e.add("password", FormRequired, "This field is required.")
+		return e
+	}
+	about := password.Attributes{
+		Username: form.Username, Email: form.Email, FirstName: form.FirstName, LastName: form.LastName,
+	}
+	for _, p := range s.Policy.Check(form.Password, about) {
+		e.add("password", passwordCode(p.Kind), p.Message)
+	}
+	return e
+}
+
+// isEmail reports whether the text is a bare address, as in name@example.org.
+func isEmail(text string) bool {
+	if len(text) > maxEmailLength || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return false
+	}
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text
+}
+
+func usernameCode(k username.Kind) FormCode {
+	if k == username.TooLong {
+		return FormTooLong
+	}
+	return FormInvalid
+}
+
+func passwordCode(k password.Kind) FormCode {
+	switch k {
+	case password.TooShort:
+		return FormTooShort
+	case password.TooLong:
+		return FormTooLong
+	case password.TooCommon:
+		return FormTooCommon
+	case password.TooSimilar:
+		return FormTooSimilar
+	default:
+		return FormInvalid
+	}
+}

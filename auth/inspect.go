@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/auth/token"
+	"latchkey/fault"
+	"latchkey/models"
+)
+
+// Inspected is what a valid token says.
+type Inspected struct {
+	Claims token.Claims
+	User   models.User // with the roles
+}
+
+// Inspect verifies a token of either kind, and that what it says is still true: the session lives, the refresh token
+// is the session's newest, the user is active and unchanged. TOKEN_NOT_VALID with the reason when not.
+func (s *Service) Inspect(ctx context.Context, raw string) (Inspected, error) {
+	claims, err := s.Codec.Parse(ctx, raw, s.Keys.Lookup)
+	if err != nil {
+		return Inspected{}, refused(err)
+	}
+	userID, err := userIDOf(claims)
+	if err != nil {
+		return Inspected{}, err
+	}
+	user, err := s.Store.UserByID(ctx, userID)
+	if errors.Is(err, models.ErrNotFound) || err == nil && !user.IsActive {
+		return Inspected{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+	}
+	if err != nil {
+		return Inspected{}, fmt.Errorf("read user: %w", err)
+	}
+	if claims.SessionID == "" {
+		return Inspected{claims, user}, nil
+	}
+	if err := s.live(ctx, claims, userID); err != nil {
+		return Inspected{}, err
+	}
+	if claims.Kind == token.Access && claims.Epoch != user.Epoch {
+		return Inspected{}, fault.TokenNotValid(fault.TokenStale, "Token is invalid")
+	}
+	return Inspected{claims, user}, nil
+}
+
+// live returns nil when the token's session is the user's, goes on, and is not past this refresh token.
+func (s *Service) live(ctx context.Context, claims token.Claims, userID int64) error {
+	session, err := s.Store.SessionByID(ctx, claims.SessionID)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return fmt.Errorf("read session: %w", err)
+	}
+	if err != nil || session.EndedAt != nil || session.UserID != userID {
+		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	}
+	generation, ok := generationOf(claims)
+	if claims.Kind == token.Refresh && (!ok || generation != session.Generation) {
+		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"latchkey/auth/password"
+	"latchkey/auth/username"
+	"latchkey/fault"
+	"latchkey/models"
+)
+
+// Login signs a user in with username and password and begins a session. INVALID_CREDENTIALS, after the same work and
+// with the same text, for a wrong password, an unknown username and an inactive user; RATE_LIMITED while too many
+// passwords wait to be checked.
+func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
+	user, err := s.credentials(ctx, name, plain)
+	if err != nil {
+		return Pair{}, err
+	}
+	now := s.now()
+	id, err := s.randomID()
+	if err != nil {
+		return Pair{}, err
+	}
+	client := ClientFrom(ctx)
+	session := models.Session{
+		ID: id, UserID: user.ID, CreatedAt: now, LastUsedAt: now,
+		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
+	}
+	begun := now.Truncate(time.Second)
+	if s.SessionLifetime > 0 {
+		limit := begun.Add(s.SessionLifetime)
+		session.LimitAt = &limit
+	}
+	session.ExpiresAt = earlier(begun.Add(s.RefreshLifetime), session.LimitAt)
+	// The epoch is the one whose password was checked: a password or state that changed meanwhile ends the attempt.
+	err = s.Store.StartSession(ctx, &session, user.Epoch, s.UpdateLastLogin)
+	if errors.Is(err, models.ErrNotFound) {
+		return Pair{}, fault.New(fault.KindInvalidCredentials)
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("start session: %w", err)
+	}
+	if s.UpdateLastLogin {
+		user.LastLogin = &now
+	}
+	refresh, err := s.refresh(user, session)
+	if err != nil {
+		return Pair{}, err
+	}
+	return s.pair(user, session, refresh, now)
+}
+
+// credentials returns the active user of that name and password.
+func (s *Service) credentials(ctx context.Context, name, plain string) (models.User, error) {
+	// No such password can have been set, so there is none to compare with, for any user.
+	if utf8.RuneCountInString(plain) > password.MaxLength {
+		return models.User{}, fault.New(fault.KindInvalidCredentials)
+	}
+	user, err := s.userForLogin(ctx, name)
+	if errors.Is(err, models.ErrNotFound) {
+		if err := s.Passwords.VerifyNothing(ctx, plain); err != nil {
+			return models.User{}, busy(err)
+		}
+		return models.User{}, fault.New(fault.KindInvalidCredentials)
+	}
+	if err != nil {
+		return models.User{}, fmt.Errorf("read user: %w", err)
+	}
+	result, err := s.Passwords.Verify(ctx, plain, string(user.PasswordHash))
+	if err != nil {
+		return models.User{}, busy(err)
+	}
+	if !result.Match {
+		return models.User{}, fault.New(fault.KindInvalidCredentials)
+	}
+	if result.Stale {
+		s.rehash(ctx, user, plain)
+	}
+	return user, nil
+}
+
+// userForLogin returns the active user of that name; models.ErrNotFound for an unknown and for an inactive one.
+func (s *Service) userForLogin(ctx context.Context, name string) (models.User, error) {
+	if !username.Plausible(name) { // nobody can have it, and the database need not see it
+		return models.User{}, models.ErrNotFound
+	}
+	user, err := s.Store.UserByUsername(ctx, username.Normalize(name))
+	if err == nil && !user.IsActive {
+		return models.User{}, models.ErrNotFound
+	}
+	return user, err
+}
+
+// rehash keeps the password under the present parameters. The sign-in does not depend on it.
+func (s *Service) rehash(ctx context.Context, user models.User, plain string) {
+	hash, err := s.Passwords.Hash(ctx, plain)
+	if err == nil {
+		err = s.Store.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
+	}
+	if err != nil {
+		s.Logger.WarnContext(ctx, "password hash not renewed", "user_id", user.ID, "error", err)
+	}
+}
+
+// busy turns the refusal of a full queue into the answer; a fault stays what it is.
+func busy(err error) error {
+	if b, ok := errors.AsType[*password.BusyError](err); ok {
+		return fault.RateLimited(b.RetryAfter).Because(err)
+	}
+	return fmt.Errorf("check password: %w", err)
+}
