@@ -1,0 +1,137 @@
+// Package app puts the parts together: Open gives a command everything it needs, Handler is the whole HTTP face, Serve
+// runs it. It alone sees settings, auth and store at once.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"latchkey/auth"
+	"latchkey/auth/keys"
+	"latchkey/auth/password"
+	"latchkey/auth/token"
+	"latchkey/config"
+	"latchkey/store"
+)
+
+// App is an opened Latchkey. Close it when done.
+type App struct {
+	Settings *config.Settings
+	Store    *store.Store
+	Auth     *auth.Service
+	Keys     *keys.Ring
+	Logger   *slog.Logger
+}
+
+// Options is what Open is handed.
+type Options struct {
+	Settings *config.Settings
+	Logger   *slog.Logger
+	Now      func() time.Time // nil: time.Now
+	Hashing  password.Params  // zero: the defaults; tests use cheaper ones
+}
+
+// Open opens the database, brings it to the newest schema version, and makes or reads the keys.
+func Open(ctx context.Context, o Options) (*App, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	db, err := OpenStore(ctx, o.Settings)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger}
+	if err := a.build(ctx, o); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+// OpenStore opens the database alone and makes the folder of an SQLite file.
+func OpenStore(ctx context.Context, s *config.Settings) (*store.Store, error) {
+	return store.Open(ctx, s.DatabaseURL)
+}
+
+// Close closes the database.
+func (a *App) Close() error { return a.Store.Close() }
+
+func (a *App) build(ctx context.Context, o Options) error {
+	applied, err := a.Store.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	for _, step := range applied {
+		a.Logger.InfoContext(ctx, "schema step applied", "version", step.Version, "name", step.Name)
+	}
+	if a.Keys, err = a.loadKeys(ctx, o.Now()); err != nil {
+		return err
+	}
+	hasher, err := password.New(password.Options{Params: o.Hashing, Random: rand.Reader})
+	if err != nil {
+		return err
+	}
+	s := a.Settings
+	a.Auth, err = auth.New(auth.Options{
+		Store: a.Store, Keys: a.Keys, Logger: a.Logger, Now: o.Now, Random: rand.Reader,
+		Codec: token.New(token.Options{
+			Issuer: s.Issuer, Audience: s.Audience, Leeway: s.Leeway, UserIDClaim: s.UserIDClaim, Now: o.Now,
+		}),
+		Passwords:       hasher,
+		Policy:          password.NewPolicy(),
+		AccessLifetime:  s.AccessTokenLifetime,
+		RefreshLifetime: s.RefreshTokenLifetime,
+		SessionLifetime: s.SessionLifetime,
+		Rotate:          s.RotateRefreshTokens,
+		UpdateLastLogin: s.UpdateLastLogin,
+	})
+	return err
+}
+
+// loadKeys returns the ring of the key in the settings, where there is one, else of the keys in the database.
+func (a *App) loadKeys(ctx context.Context, now time.Time) (*keys.Ring, error) {
+	s := a.Settings
+	if s.SigningKey != "" || s.SigningKeyFile != "" {
+		return configuredKey(s)
+	}
+	secret, err := a.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := keys.NewSealer(secret)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.Load(ctx, a.Store, sealer, s.Algorithm, now, rand.Reader)
+	if errors.Is(err, keys.ErrWrongSecret) {
+		return nil, fmt.Errorf("%s does not open the signing keys in this database: set it to the value they were made under",
+			a.secretName())
+	}
+	return ring, err
+}
+
+func configuredKey(s *config.Settings) (*keys.Ring, error) {
+	name, text := "LATCHKEY_SIGNING_KEY", []byte(s.SigningKey)
+	if s.SigningKeyFile != "" {
+		name = "LATCHKEY_SIGNING_KEY_FILE"
+		content, err := os.ReadFile(s.SigningKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		text = []byte(strings.TrimRight(string(content), "\r\n"))
+	}
+	make := keys.FromPEM
+	if keys.Symmetric(s.Algorithm) {
+		make = keys.FromSecret
+	}
+	key, err := make(s.Algorithm, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return keys.NewRing(key)
+}

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"latchkey/auth"
+	"latchkey/fault"
+	"latchkey/graph"
+)
+
+// maxUserAgent bounds what a session keeps of the User-Agent header, in bytes.
+const maxUserAgent = 512
+
+type requestIDKey struct{}
+
+// requestID returns the id of the request under way; empty outside of one.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// around is what every request passes: an id, the access log, the last line against panics, and where it comes from.
+func (a *App) around(next http.Handler) http.Handler {
+	proxies := a.Settings.Proxies()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		id := rand.Text()
+		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+		ctx = auth.WithClient(ctx, auth.Client{
+			UserAgent: shortened(r.UserAgent()), IPAddress: clientAddress(r, proxies),
+		})
+		ctx, record := graph.WithRecord(ctx)
+		r = r.WithContext(ctx)
+
+		h := w.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+
+		seen := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil {
+				a.panicked(ctx, seen, p)
+			}
+			a.logAccess(r, seen, record, time.Since(started))
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+// panicked logs a panic that no handler caught and answers, if nothing was answered yet.
+func (a *App) panicked(ctx context.Context, w *statusRecorder, p any) {
+	if p == http.ErrAbortHandler {
+		panic(p) // net/http's own way to drop a connection
+	}
+	a.Logger.ErrorContext(ctx, "panic", "request_id", requestID(ctx), "panic", p, "stack", string(debug.Stack()))
+	if w.status == 0 {
+		http.Error(w, fault.Lookup(fault.KindInternal).Message, http.StatusInternalServerError)
+	}
+}
+
+func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record, took time.Duration) {
+	level := slog.LevelInfo
+	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		level = slog.LevelDebug
+	}
+	if !a.Logger.Enabled(r.Context(), level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("request_id", requestID(r.Context())),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", cmp.Or(w.status, http.StatusOK)),
+		slog.Duration("took", took),
+		slog.String("address", auth.ClientFrom(r.Context()).IPAddress),
+	}
+	a.Logger.LogAttrs(r.Context(), level, "request", append(attributes, record.Attrs()...)...)
+}
+
+// statusRecorder remembers what was answered.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = cmp.Or(w.status, status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *statusRecorder) Write(b []byte) (int, error) {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// clientAddress returns the address of whoever sent the request: that of the connection, or where it is a trusted
+// proxy, the last address in X-Forwarded-For that is not one. What cannot be read ends the walk at the last good one.
+func clientAddress(r *http.Request, proxies []netip.Prefix) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	address := peer.Addr().Unmap().WithZone("")
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && trusted(address, proxies); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		address = hop.Unmap().WithZone("")
+	}
+	return address.String()
+}
+
+func trusted(address netip.Addr, proxies []netip.Prefix) bool {
+	for _, p := range proxies {
+		if p.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// shortened returns text that both databases keep: valid UTF-8 without NUL, and not too long.
+func shortened(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "")
+	if len(text) <= maxUserAgent {
+		return text
+	}
+	end := maxUserAgent
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}

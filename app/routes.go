@@ -1,0 +1,53 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+
+	"latchkey/auth"
+	"latchkey/graph"
+	"latchkey/rest"
+	"latchkey/web"
+)
+
+// Handler returns the whole HTTP face: every path the server answers is on this page.
+func (a *App) Handler() (http.Handler, error) {
+	schema, err := graph.NewSchema(a.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	mux := http.NewServeMux()
+
+	identify := auth.Middleware(a.Auth, a.Settings.AuthHeaderTypes...)
+	mux.Handle("/graphql", identify(graph.NewHandler(graph.Options{
+		Schema:        schema,
+		Introspection: a.Settings.IntrospectionOn(),
+		RequestID:     requestID,
+		Logger:        a.Logger,
+	})))
+	if a.Settings.IntrospectionOn() {
+		mux.Handle("GET /schema.graphql", text(graph.SDL()))
+	}
+	if a.Settings.GraphiQLOn() {
+		page := web.GraphiQL()
+		mux.Handle("/{$}", page)
+		mux.Handle("/graphiql", page)
+		mux.Handle("/graphiql/", page)
+	}
+
+	mux.Handle("GET /.well-known/jwks.json", rest.JWKS(a.Keys.JWKS))
+	mux.Handle("GET /.well-known/openid-configuration", rest.Discovery(a.Settings.Issuer, a.Keys.Algorithms))
+
+	mux.HandleFunc("GET /healthz", alive)
+	mux.HandleFunc("GET /readyz", a.ready)
+
+	return a.around(mux), nil
+}
+
+// text answers with a fixed text.
+func text(body string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte(body)) // a client that is gone needs no answer
+	})
+}
