@@ -1,0 +1,80 @@
+package web
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed all:dist
+var dist embed.FS
+
+// assetsPath is where the page looks for its scripts, styles and fonts. The
+// build writes it into the page as well: "base" in graphiql/vite.config.js.
+const assetsPath = "/graphiql/assets/"
+
+// GraphiQL returns a handler that serves the GraphiQL page at / and at
+// /graphiql, and what the page needs under /graphiql/assets/. Every other path
+// is 404, and every method but GET and HEAD is 405.
+//
+// The page sends its operations to /graphql of the origin that it came from,
+// and talks to no other. Passwords and tokens that are typed into it stay in
+// the memory of the browser tab.
+func GraphiQL() http.Handler {
+	files, err := load(dist)
+	if err != nil {
+		panic("web: embedded GraphiQL: " + err.Error())
+	}
+	return graphiql(files)
+}
+
+// graphiql maps the path of a request to the file that answers it.
+type graphiql map[string]file
+
+func (g graphiql) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setSecurityHeaders(w.Header())
+	f, ok := g[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	f.serve(w, r)
+}
+
+// load reads the build. The page itself and the licence notices are stored as
+// they are; all that is in assets/ is stored compressed.
+func load(build fs.FS) (graphiql, error) {
+	index, err := fs.ReadFile(build, "dist/index.html")
+	if err != nil {
+		return nil, err
+	}
+	page := newPage("index.html", index)
+	files := graphiql{"/": page, "/graphiql": page}
+
+	notices, err := fs.ReadFile(build, "dist/LICENSES.txt")
+	if err != nil {
+		return nil, err
+	}
+	files[assetsPath+"LICENSES.txt"] = newPage("LICENSES.txt", notices)
+
+	names, err := fs.Glob(build, "dist/assets/*.gz")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		compressed, err := fs.ReadFile(build, name)
+		if err != nil {
+			return nil, err
+		}
+		base := strings.TrimSuffix(path.Base(name), ".gz")
+		files[assetsPath+base] = newAsset(base, compressed)
+	}
+	return files, nil
+}
