@@ -1,0 +1,103 @@
+import { chromium } from 'playwright-core';
+
+import { baseURL, chromiumPath } from './settings.mjs';
+
+// launch starts Chromium with all that it does by itself switched off.
+export function launch() {
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+// open loads a path of the server in a fresh profile, which goes when the test
+// ends, and waits until the editor is there. `prepare`, if given, gets the page
+// before anything is loaded.
+//
+// It returns the page together with two lists that grow as long as the page is
+// open: the addresses of all requests, and the faults, which are what the
+// browser logs as an error or a warning (violations of the
+// Content-Security-Policy among them) and uncaught exceptions.
+export async function open(t, browser, path, prepare = async () => {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  t.after(() => context.close());
+  context.setDefaultTimeout(20_000);
+  const requests = [];
+  const faults = [];
+  context.on('request', (request) => requests.push(request.url()));
+  context.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) faults.push(message.text());
+  });
+  context.on('weberror', (fault) => faults.push(String(fault.error())));
+
+  const page = await context.newPage();
+  page.on('worker', (worker) => worker.on('console', (message) => faults.push(`worker: ${message.text()}`)));
+  await prepare(page);
+  await page.goto(baseURL + path);
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  return { page, requests, faults };
+}
+
+// GraphiQLPage does what a person does with the page, by what a person sees.
+export class GraphiQLPage {
+  constructor(page) {
+    this.page = page;
+    this.operation = page.locator('.graphiql-query-editor .graphiql-editor');
+    this.tool = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden)');
+    this.result = page.getByRole('region', { name: 'Result Window' });
+  }
+
+  async selectTab(name) {
+    await this.page.getByRole('tab', { name }).click();
+  }
+
+  // pressTool opens the variables or the headers editor.
+  async pressTool(name) {
+    await this.page.getByRole('button', { name, exact: true }).click();
+  }
+
+  // clear empties an editor and leaves the cursor in it.
+  async clear(editor) {
+    await editor.locator('.view-lines').click();
+    await this.page.keyboard.press('ControlOrMeta+A');
+    await this.page.keyboard.press('Delete');
+  }
+
+  // fill replaces the text of an editor, the way a paste does.
+  async fill(editor, text) {
+    await this.clear(editor);
+    await this.page.keyboard.insertText(text);
+  }
+
+  // waitForNewTitle waits until GraphiQL has read an operation that was typed:
+  // it renames the tab then, and until then sends the former operation's name.
+  async waitForNewTitle(title) {
+    await this.page.getByRole('tab', { name: title }).waitFor();
+  }
+
+  // run presses the button and returns the request that it makes and the
+  // answer to that, parsed.
+  async run() {
+    const sent = this.page.waitForRequest(
+      (request) => new URL(request.url()).pathname === '/graphql' && !request.postData().includes('__schema'),
+    );
+    await this.page.getByRole('button', { name: 'Execute query' }).click();
+    const request = await sent;
+    const response = await request.response();
+    return { request, answer: await response.json() };
+  }
+
+  // waitForText waits until an editor shows the text, within one line.
+  async waitForText(editor, text, options) {
+    await editor.locator('.view-lines').getByText(text, options).first().waitFor();
+  }
+}
