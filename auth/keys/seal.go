@@ -1,0 +1,97 @@
+package keys
+
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"latchkey/auth/token"
+)
+
+// sealVersion is the first byte of what Seal returns, and part of what it authenticates.
+const sealVersion = 1
+
+// ErrWrongSecret says that a sealed key does not open: it was sealed under another secret, or damaged.
+var ErrWrongSecret = errors.New("the secret does not open the sealed key")
+
+// Sealer encrypts private keys for the database with AES-256-GCM. Its key is derived from the server's secret with
+// HKDF-SHA-256 (RFC 5869) under a label of its own; kid and algorithm are authenticated, so that rows cannot be swapped.
+// It is safe for use by many goroutines.
+type Sealer struct{ aead cipher.AEAD }
+
+// NewSealer returns the Sealer of a secret, which has MinSecretLength bytes at least: HKDF does not stretch a password.
+func NewSealer(secret []byte) (*Sealer, error) {
+	if len(secret) < MinSecretLength {
+		return nil, fmt.Errorf("the secret that seals the keys is %d bytes long; it must be %d at least", len(secret), MinSecretLength)
+	}
+	key, err := hkdf.Key(sha256.New, secret, nil, "latchkey/signing-key/v1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	return &Sealer{aead: aead}, nil
+}
+
+// Seal returns the private half of k, encrypted: another text each time.
+func (s *Sealer) Seal(k token.Key) ([]byte, error) {
+	plain, err := encodePrivate(k)
+	if err != nil {
+		return nil, err
+	}
+	return s.aead.Seal([]byte{sealVersion}, nil, plain, label(k.ID, k.Algorithm)), nil
+}
+
+// Open returns the key that Seal encrypted. ErrWrongSecret where it was another Sealer, kid or algorithm.
+func (s *Sealer) Open(kid, algorithm string, sealed []byte) (token.Key, error) {
+	if len(sealed) == 0 || sealed[0] != sealVersion {
+		return token.Key{}, ErrWrongSecret
+	}
+	plain, err := s.aead.Open(nil, nil, sealed[1:], label(kid, algorithm))
+	if err != nil {
+		return token.Key{}, ErrWrongSecret
+	}
+	if Symmetric(algorithm) {
+		return token.Key{ID: kid, Algorithm: algorithm, Private: plain, Public: plain}, nil
+	}
+	signer, err := parsePrivate(plain)
+	if err != nil {
+		return token.Key{}, fmt.Errorf("open key %s: %w", kid, err)
+	}
+	k, err := fromSigner(algorithm, signer)
+	if err != nil {
+		return token.Key{}, fmt.Errorf("open key %s: %w", kid, err)
+	}
+	k.ID = kid
+	return k, nil
+}
+
+func encodePrivate(k token.Key) ([]byte, error) {
+	switch private := k.Private.(type) {
+	case []byte:
+		return private, nil
+	case crypto.Signer:
+		der, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			return nil, fmt.Errorf("seal key %s: %w", k.ID, err)
+		}
+		return der, nil
+	}
+	return nil, fmt.Errorf("seal key %s: it has no private half", k.ID)
+}
+
+// label is what a sealed key is bound to; the quotes keep its parts apart.
+func label(kid, algorithm string) []byte {
+	return fmt.Appendf(nil, "%q %q v%d", kid, algorithm, sealVersion)
+}
