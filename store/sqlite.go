@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	dialector "github.com/libtnb/sqlite"
 	"github.com/pressly/goose/v3"
@@ -72,7 +73,7 @@ func openPool(ctx context.Context, path string, size int, options url.Values) (*
 	}
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
-	if err := pool.PingContext(ctx); err != nil {
+	if err := connect(ctx, pool); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())
 	}
 	config := settings()
@@ -82,6 +83,28 @@ func openPool(ctx context.Context, path string, size int, options url.Values) (*
 		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())
 	}
 	return db, nil
+}
+
+// Bounds of the wait for other processes that open the same new file: the change to WAL does not heed the busy timeout.
+const (
+	connectTries = 100
+	connectPause = 50 * time.Millisecond
+)
+
+// connect makes the first connection.
+func connect(ctx context.Context, pool *sql.DB) error {
+	for try := 1; ; try++ {
+		err := pool.PingContext(ctx)
+		e, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY || try == connectTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(connectPause):
+		}
+	}
 }
 
 func (sqliteDialect) migrations() migrations {
