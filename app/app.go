@@ -55,7 +55,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 
 // OpenStore opens the database alone and makes the folder of an SQLite file.
 func OpenStore(ctx context.Context, s *config.Settings) (*store.Store, error) {
-	return store.Open(ctx, s.DatabaseURL)
+	db, err := store.Open(ctx, s.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("LATCHKEY_DATABASE_URL: %w", err)
+	}
+	return db, nil
 }
 
 // Close closes the database.
@@ -109,7 +113,7 @@ func (a *App) loadKeys(ctx context.Context, now time.Time) (*keys.Ring, error) {
 	}
 	ring, err := keys.Load(ctx, a.Store, sealer, s.Algorithm, now, rand.Reader)
 	if errors.Is(err, keys.ErrWrongSecret) {
-		return nil, fmt.Errorf("%s does not open the signing keys in this database: set it to the value they were made under",
+		return nil, fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under",
 			a.secretName())
 	}
 	return ring, err

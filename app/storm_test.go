@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"log/slog"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,8 +12,6 @@ import (
 	"latchkey/fault"
 	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
-
-	"log/slog"
 )
 
 // A thousand sign-ins at once, with passwords hashed at their real cost: each is answered or refused, and memory does

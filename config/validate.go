@@ -1,75 +1,143 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// minSecretKey is the least length of LATCHKEY_SECRET_KEY, in bytes.
-const minSecretKey = 32
+// Bounds of settings.
+const (
+	minSecret   = 32                 // bytes, of LATCHKEY_SECRET_KEY and of a shared secret that signs
+	maxLifetime = 438000 * time.Hour // fifty years: its seconds are still an Int of GraphQL
+)
 
-// Validate returns everything that is wrong with the settings; none where they can be used. It shows no secret.
+// Validate returns everything that is wrong with the settings; none where they can be used.
 func (s *Settings) Validate() Faults {
 	var f Faults
 	s.validateServer(&f)
 	s.validateDatabase(&f)
+	s.validateKeys(&f)
 	s.validateTokens(&f)
 	return f
 }
 
 func (s *Settings) validateServer(f *Faults) {
 	if _, port, err := net.SplitHostPort(s.Addr); err != nil {
-		f.add("LATCHKEY_ADDR: %q is not HOST:PORT, as in 127.0.0.1:8000", s.Addr)
+		f.add("LATCHKEY_ADDR", "not HOST:PORT, as in 127.0.0.1:8000")
 	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		f.add("LATCHKEY_ADDR: %q is not a port number", port)
+		f.add("LATCHKEY_ADDR", "its port is not a number from 0 to 65535")
 	}
-	for _, text := range s.TrustedProxies {
-		if _, err := parsePrefix(text); err != nil {
-			f.add("LATCHKEY_TRUSTED_PROXIES: %q is not a network, as in 10.0.0.0/8", text)
+	for i, network := range s.TrustedProxies {
+		if _, err := parsePrefix(network); err != nil {
+			f.add("LATCHKEY_TRUSTED_PROXIES", "number %d is not a network, as in 10.0.0.0/8", i+1)
 		}
 	}
-	oneOf(f, "LATCHKEY_LOG_FORMAT", s.LogFormat, "", "text", "json")
-	oneOf(f, "LATCHKEY_LOG_LEVEL", s.LogLevel, "debug", "info", "warn", "error")
+	if s.LogFormat != "" {
+		f.oneOf("LATCHKEY_LOG_FORMAT", s.LogFormat, logFormats())
+	}
+	f.oneOf("LATCHKEY_LOG_LEVEL", s.LogLevel, logLevels())
 }
 
 func (s *Settings) validateDatabase(f *Faults) {
-	path, sqlite := strings.CutPrefix(s.DatabaseURL, "sqlite:")
-	switch {
-	case sqlite && path == "":
-		f.add("LATCHKEY_DATABASE_URL: sqlite: needs a path, as in sqlite:data/latchkey.db")
-	case sqlite && strings.Contains(path, ":memory:"):
-		f.add("LATCHKEY_DATABASE_URL: a database in memory would forget every user; give a path, as in sqlite:data/latchkey.db")
-	case sqlite:
-	case isPostgres(s.DatabaseURL):
-		if s.SecretKey == "" {
-			f.add("LATCHKEY_SECRET_KEY: required with PostgreSQL; `openssl rand -base64 48` makes one")
+	const name = "LATCHKEY_DATABASE_URL"
+	if path, ok := strings.CutPrefix(s.DatabaseURL, "sqlite:"); ok {
+		if fault := sqlitePathFault(path); fault != "" {
+			f.add(name, "%s", fault)
 		}
-	default: // the text is not shown: it may hold a password
-		f.add("LATCHKEY_DATABASE_URL: neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/NAME")
+		return
 	}
-	if s.SecretKey != "" && len(s.SecretKey) < minSecretKey {
-		f.add("LATCHKEY_SECRET_KEY: %d characters are too few; it needs %d at least", len(s.SecretKey), minSecretKey)
+	if !strings.HasPrefix(s.DatabaseURL, "postgres://") && !strings.HasPrefix(s.DatabaseURL, "postgresql://") {
+		f.add(name, "neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/NAME")
+		return
 	}
-	oneOf(f, "LATCHKEY_ALGORITHM", s.Algorithm, "ES256", "EdDSA", "RS256", "HS256", "HS384", "HS512")
-	if s.SigningKey != "" && s.SigningKeyFile != "" {
-		f.add("LATCHKEY_SIGNING_KEY and LATCHKEY_SIGNING_KEY_FILE: both are set; use one")
+	if _, err := url.Parse(s.DatabaseURL); err != nil || ambiguous(s.DatabaseURL) {
+		f.add(name, "not a URL: in a name or a password, write / as %%2F, ? as %%3F, # as %%23, @ as %%40 and %% as %%25")
+	}
+	if s.SecretKey == "" {
+		f.add("LATCHKEY_SECRET_KEY", "it is required with PostgreSQL; `openssl rand -base64 48` makes one")
 	}
 }
 
-func isPostgres(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql")
+// ambiguous reports whether it is unclear where the password of a URL ends. The driver could take the rest of it for a
+// host, a port or a name, which its errors show.
+func ambiguous(raw string) bool {
+	_, rest, _ := strings.Cut(raw, "://")
+	authority, beyond := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, beyond = rest[:i], rest[i:]
+	}
+	signs := strings.Count(authority, "@")
+	return signs > 1 || signs == 0 && strings.Contains(beyond, "@")
+}
+
+// sqlitePathFault returns what is wrong with what follows "sqlite:"; empty where it is a path.
+func sqlitePathFault(path string) string {
+	switch {
+	case path == "":
+		return "sqlite: needs a path, as in sqlite:data/latchkey.db"
+	case strings.Contains(path, ":memory:"):
+		return "a database in memory would forget every user; give a path, as in sqlite:data/latchkey.db"
+	case strings.HasPrefix(path, "//"):
+		return "sqlite: is followed by the path alone, as in sqlite:data/latchkey.db or sqlite:/var/lib/latchkey.db"
+	case strings.HasPrefix(path, "~"):
+		return "~ means nothing here; write the whole path, as in sqlite:/var/lib/latchkey.db"
+	case strings.Contains(path, "?"):
+		return "sqlite:PATH takes no options; leave out the ? and what follows it"
+	}
+	return ""
+}
+
+func (s *Settings) validateKeys(f *Faults) {
+	if n := len(s.SecretKey); n > 0 && n < minSecret {
+		f.add("LATCHKEY_SECRET_KEY", "%d characters are too few; it needs %d at least", n, minSecret)
+	}
+	f.oneOf("LATCHKEY_ALGORITHM", s.Algorithm, algorithms())
+	if s.SigningKey != "" && s.SigningKeyFile != "" {
+		f.add("LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE is set, too; use one of them")
+		return
+	}
+	if s.SigningKeyFile != "" {
+		if fault := signingKeyFileFault(s.SigningKeyFile); fault != "" {
+			f.add("LATCHKEY_SIGNING_KEY_FILE", "%s", fault)
+		}
+	}
+	shared := strings.HasPrefix(s.Algorithm, "HS")
+	switch {
+	case s.SigningKey == "":
+	case shared && len(s.SigningKey) < minSecret:
+		f.add("LATCHKEY_SIGNING_KEY", "%d bytes are too few for %s; it needs %d at least", len(s.SigningKey), s.Algorithm, minSecret)
+	case !shared && !strings.Contains(s.SigningKey, "-----BEGIN "):
+		f.add("LATCHKEY_SIGNING_KEY", "not a PEM private key, which LATCHKEY_ALGORITHM %s needs; for a shared secret, set that to HS256", s.Algorithm)
+	}
+}
+
+// signingKeyFileFault returns why the file cannot be read. It is looked at here because the text may be the key itself,
+// which an error of the one who reads it would show.
+func signingKeyFileFault(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return "this is a folder, not the file that holds the key"
+	case err == nil:
+		return ""
+	case errors.Is(err, fs.ErrPermission):
+		return "this process may not read the file; let it"
+	default:
+		return "there is no such file; the key itself belongs into LATCHKEY_SIGNING_KEY"
+	}
 }
 
 func (s *Settings) validateTokens(f *Faults) {
 	for _, d := range []struct {
-		name  string
-		value time.Duration
-		least time.Duration
+		name         string
+		value, least time.Duration
 	}{
 		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", s.AccessTokenLifetime, time.Second},
 		{"LATCHKEY_REFRESH_TOKEN_LIFETIME", s.RefreshTokenLifetime, time.Second},
@@ -77,19 +145,22 @@ func (s *Settings) validateTokens(f *Faults) {
 		{"LATCHKEY_LEEWAY", s.Leeway, 0},
 	} {
 		// Times in a token are whole seconds.
-		if d.value < d.least || d.value%time.Second != 0 {
-			f.add("%s: %s is not a whole number of seconds from %s up", d.name, d.value, d.least)
+		if d.value < d.least || d.value > maxLifetime || d.value%time.Second != 0 {
+			f.add(d.name, "not a whole number of seconds, from %s to %.0fh", d.least, maxLifetime.Hours())
 		}
 	}
-	if strings.TrimSpace(s.UserIDClaim) == "" || slices.Contains(reservedClaims(), s.UserIDClaim) {
-		f.add("LATCHKEY_USER_ID_CLAIM: %q cannot be the name of the user's id", s.UserIDClaim)
+	if strings.TrimSpace(s.UserIDClaim) == "" {
+		f.add("LATCHKEY_USER_ID_CLAIM", "not a name")
+	}
+	if slices.Contains(reservedClaims(), s.UserIDClaim) {
+		f.add("LATCHKEY_USER_ID_CLAIM", "a token uses the claim %s for something else", s.UserIDClaim)
 	}
 	if len(s.AuthHeaderTypes) == 0 {
-		f.add("LATCHKEY_AUTH_HEADER_TYPES: at least one scheme is needed, as in Bearer")
+		f.add("LATCHKEY_AUTH_HEADER_TYPES", "one scheme is needed at least, as in Bearer")
 	}
-	for _, t := range s.AuthHeaderTypes {
-		if t == "" || strings.ContainsAny(t, " \t,;\"") {
-			f.add("LATCHKEY_AUTH_HEADER_TYPES: %q is not the name of a scheme", t)
+	for i, scheme := range s.AuthHeaderTypes {
+		if !isToken(scheme) {
+			f.add("LATCHKEY_AUTH_HEADER_TYPES", "number %d is not the name of a scheme, as in Bearer", i+1)
 		}
 	}
 }
@@ -99,10 +170,16 @@ func reservedClaims() []string {
 	return []string{"token_type", "exp", "iat", "nbf", "jti", "sid", "epoch", "roles", "iss", "aud"}
 }
 
-func oneOf(f *Faults, name, value string, allowed ...string) {
-	if slices.Contains(allowed, value) {
-		return
+// isToken reports whether the text is a token of RFC 9110 section 5.6.2, as the names of schemes are.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		alphanumeric := r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		return !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+}
+
+func (f *Faults) oneOf(variable, value string, allowed []string) {
+	if !slices.Contains(allowed, value) {
+		f.add(variable, "not one of %s", strings.Join(allowed, ", "))
 	}
-	words := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
-	f.add("%s: %q is none of %s", name, value, strings.Join(words, ", "))
 }

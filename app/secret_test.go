@@ -1,0 +1,196 @@
+package app_test
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"latchkey/app"
+	"latchkey/auth/password"
+	"latchkey/config"
+)
+
+// openFile opens the database of an SQLite file and returns its keys, as they are published, and the log.
+func openFile(t *testing.T, path, secretKey string) (keys, log string, err error) {
+	t.Helper()
+	settings, err := config.Load(nil, map[string]string{"database-url": "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.SecretKey = secretKey
+	var b bytes.Buffer
+	a, err := app.Open(t.Context(), app.Options{
+		Settings: settings, Logger: slog.New(slog.NewTextHandler(&b, nil)),
+		Hashing: password.Params{MemoryKiB: 8, Iterations: 1, Parallelism: 1},
+	})
+	if err != nil {
+		return "", b.String(), err
+	}
+	defer a.Close() //nolint:errcheck // it is opened again, or not
+	return string(a.Keys.JWKS()), b.String(), nil
+}
+
+// madeFile returns the path of a database that has its secret beside it, and its keys.
+func madeFile(t *testing.T) (path, keys string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "latchkey.db")
+	keys, _, err := openFile(t, path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, keys
+}
+
+func TestTheSecretIsMadeForItsOwnerAlone(t *testing.T) {
+	path, want := madeFile(t)
+	info, err := os.Stat(path + ".secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("mode %04o, want 0600", got)
+	}
+	content, err := os.ReadFile(path + ".secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(strings.TrimSpace(string(content))); n < 43 { // 256 bits in base64
+		t.Errorf("the secret has %d characters", n)
+	}
+	got, log, err := openFile(t, path, "")
+	if err != nil || got != want || strings.Contains(log, "WARN") {
+		t.Errorf("at the second start: %v, log %q, the same keys: %t", err, log, got == want)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "latchkey.db") {
+			t.Errorf("%s was left behind", e.Name())
+		}
+	}
+}
+
+func TestTheSecretMayBeMovedIntoTheSetting(t *testing.T) {
+	path, want := madeFile(t)
+	content, err := os.ReadFile(path + ".secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path + ".secret"); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := openFile(t, path, strings.TrimSpace(string(content)))
+	if err != nil || got != want {
+		t.Errorf("got %v, the same keys: %t", err, got == want)
+	}
+}
+
+func TestManyWhoStartAtOnceHaveOneSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "latchkey.db")
+	const nodes = 16
+	var group sync.WaitGroup
+	keys := make([]string, nodes)
+	for i := range nodes {
+		group.Go(func() {
+			var err error
+			if keys[i], _, err = openFile(t, path, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	for i := range keys {
+		if keys[i] != keys[0] || keys[i] == "" {
+			t.Errorf("node %d has other keys than node 0", i)
+		}
+	}
+}
+
+func TestASecretThatDoesNotFitStopsTheStart(t *testing.T) {
+	const other = "made up for the tests of package app, another one"
+	for _, test := range []struct {
+		name      string
+		content   string // of the file; empty: it is gone
+		secretKey string
+		want      string // with the file as FILE
+	}{
+		{
+			"it is missing", "", "",
+			"secret key: FILE is missing, and without it the signing keys in the database cannot be opened: " +
+				"restore it, or set LATCHKEY_SECRET_KEY to what they were made under",
+		}, {
+			"it was cut", "c2hvcnQ\n", "",
+			"the secret key in FILE is too short: it is damaged, restore it",
+		}, {
+			"it was emptied", "\n", "",
+			"the secret key in FILE is too short: it is damaged, restore it",
+		}, {
+			"it is that of another database", other, "",
+			"the secret key in FILE does not open the signing keys in this database: ",
+		}, {
+			"another one is set", "", other,
+			"LATCHKEY_SECRET_KEY does not open the signing keys in this database: ",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path, keys := madeFile(t)
+			file := path + ".secret"
+			good, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+			if test.content != "" {
+				write(t, file, test.content)
+			}
+			_, _, err = openFile(t, path, test.secretKey)
+			want := strings.ReplaceAll(test.want, "FILE", file)
+			if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			if err != nil && strings.Contains(err.Error(), other) {
+				t.Errorf("the error shows the secret: %v", err)
+			}
+			// Nothing was made: neither a secret nor, as the good one shows, a key.
+			if content, err := os.ReadFile(file); string(content) != test.content {
+				t.Errorf("the file was changed: %v", err)
+			}
+			write(t, file, string(good))
+			got, _, err := openFile(t, path, "")
+			if err != nil || got != keys {
+				t.Errorf("with the good secret: %v, the same keys: %t", err, got == keys)
+			}
+		})
+	}
+}
+
+func TestASecretThatOthersCanReadIsWarnedAbout(t *testing.T) {
+	path, want := madeFile(t)
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o666} {
+		if err := os.Chmod(path+".secret", mode); err != nil {
+			t.Fatal(err)
+		}
+		got, log, err := openFile(t, path, "")
+		if err != nil || got != want {
+			t.Fatalf("%v, the same keys: %t", err, got == want)
+		}
+		if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "chmod 600") || !strings.Contains(log, path+".secret") {
+			t.Errorf("mode %04o: the log is %q", mode, log)
+		}
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

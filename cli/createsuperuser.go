@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"latchkey/app"
+	"latchkey/auth"
+	"latchkey/config"
+)
+
+func createSuperuser() command {
+	c := command{
+		name:    "createsuperuser",
+		summary: "Make a user who has every permission.",
+		details: "It asks for what is not given, and for the password twice, unseen. A password is never an argument: " +
+			"others could see it there. The database is made, or brought to the newest schema version, first.",
+		options: append(settings("LATCHKEY_DATABASE_URL"),
+			option{name: "username", placeholder: "NAME", help: "The username."},
+			option{name: "email", placeholder: "ADDRESS", help: "The e-mail address; it may be empty."},
+			option{name: "password-stdin", help: "Read the password from the first line of standard input and ask nothing."},
+		),
+	}
+	c.run = func(ctx context.Context, env Environment, flags map[string]string) error {
+		piped, err := c.truth(flags, "password-stdin")
+		if err != nil {
+			return err
+		}
+		if _, ok := flags["username"]; piped && !ok {
+			return c.usage("with --password-stdin nothing is asked, so --username is needed")
+		}
+		s, err := config.Load(env.Variables, flags, "LATCHKEY_DATABASE_URL",
+			"LATCHKEY_SECRET_KEY", "LATCHKEY_ALGORITHM", "LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE")
+		if err != nil {
+			return err
+		}
+		form := auth.UserForm{
+			Username: flags["username"], Email: flags["email"], IsStaff: true, IsSuperuser: true,
+		}
+		if piped {
+			form.Password, err = firstLine(env.Stdin)
+		} else {
+			err = ask(ctx, env, flags, &form)
+		}
+		if err != nil {
+			return err
+		}
+		return saveSuperuser(ctx, env, s, form)
+	}
+	return c
+}
+
+func saveSuperuser(ctx context.Context, env Environment, s *config.Settings, form auth.UserForm) error {
+	logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger})
+	if err != nil {
+		return explained(err, s)
+	}
+	defer a.Close() //nolint:errcheck // the process ends
+	user, err := a.Auth.CreateUser(ctx, form)
+	if err != nil {
+		return fmt.Errorf("no user was made: %w", err)
+	}
+	_, err = fmt.Fprintf(env.Stdout, "Superuser %s was made.\n", user.Username)
+	return err
+}
+
+// firstLine reads a password that is piped in: one line, without its line end and else as it is.
+func firstLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, 1<<16)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
+}
+
+// ask fills in, at a terminal, what the flags leave open. The password is typed twice and not shown.
+func ask(ctx context.Context, env Environment, flags map[string]string, form *auth.UserForm) error {
+	t, err := openTerminal(env.Stdin, env.Stdout)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if _, ok := flags["username"]; !ok {
+		if form.Username, err = t.ask(ctx, "Username: "); err != nil {
+			return err
+		}
+	}
+	if _, ok := flags["email"]; !ok {
+		if form.Email, err = t.ask(ctx, "E-mail (may be empty): "); err != nil {
+			return err
+		}
+	}
+	if form.Password, err = t.askUnseen(ctx, "Password: "); err != nil {
+		return err
+	}
+	again, err := t.askUnseen(ctx, "Password (again): ")
+	if err != nil {
+		return err
+	}
+	if form.Password != again {
+		return errors.New("no user was made: the two passwords are not the same")
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"latchkey/cli"
+)
+
+// TestTheSchemaIsTheOneThatWasReviewed keeps what clients see in one file, so that a change of it is seen, too.
+func TestTheSchemaIsTheOneThatWasReviewed(t *testing.T) {
+	const golden = "testdata/schema.graphql"
+	var got, stderr bytes.Buffer
+	if status := cli.Main(t.Context(), []string{"schema"}, cli.Environment{Stdout: &got, Stderr: &stderr}); status != 0 {
+		t.Fatalf("exit status %d: %s", status, &stderr)
+	}
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("`go test ./cli -update` takes the new schema over (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"syscall"
+
+	"latchkey/app"
+	"latchkey/config"
+)
+
+func serve() command {
+	return command{
+		name:    "serve",
+		summary: "Serve HTTP.",
+		details: "It serves until SIGTERM or an interrupt, and then finishes the requests that are under way. Every flag " +
+			"is an environment variable, too, which stands beside it; the flag goes before the variable. Secrets are " +
+			"better kept out of flags, which others on the machine can see. A DURATION is written as in 90s, 5m or " +
+			"24h. A variable that begins with LATCHKEY_ and is none of these is refused.",
+		options: settings(),
+		run:     runServe,
+	}
+}
+
+// runServe serves until ctx ends.
+func runServe(ctx context.Context, env Environment, flags map[string]string) error {
+	s, err := config.Load(env.Variables, flags)
+	if err != nil {
+		return err
+	}
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr)})
+	if err != nil {
+		return explained(err, s)
+	}
+	defer a.Close() //nolint:errcheck // the process ends
+	// The address first: a password must not be shown for a server that then does not start.
+	l, err := a.Listen(ctx)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w; stop what uses it, or choose another one", err)
+	}
+	if err != nil {
+		return err
+	}
+	password, err := a.EnsureSuperuser(ctx)
+	if err != nil {
+		return err
+	}
+	if password != "" {
+		if err := welcome(env.Stdout, baseURL(l.Addr().String()), password, s.GraphiQLOn()); err != nil {
+			return fmt.Errorf("show the first superuser's password: %w; `latchkey createsuperuser` makes another one", err)
+		}
+	}
+	return a.Serve(ctx, l)
+}
+
+// welcome shows the first superuser's password, once, and how to go on.
+func welcome(w io.Writer, base, password string, graphiql bool) error {
+	query := fmt.Sprintf(`mutation { tokenObtain(username: %q, password: %q) { access refresh } }`, app.FirstSuperuser, password)
+	body, err := json.Marshal(map[string]string{"query": query})
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`
+The database was empty, so a superuser was made. The password is shown this once:
+
+    username  %s
+    password  %s
+
+Sign in:
+
+    curl -s %s/graphql -H 'Content-Type: application/json' \
+      -d '%s'
+
+`, app.FirstSuperuser, password, base, body)
+	if graphiql {
+		text += fmt.Sprintf("GraphiQL: %s/\n\n", base)
+	}
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+// baseURL returns the URL to reach, from this machine, a server that listens on the address.
+func baseURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "http://" + address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// newLogger returns the logger of the settings: text on a terminal and JSON elsewhere, where they do not say.
+func newLogger(s *config.Settings, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		level = slog.LevelInfo // Validate lets no other text through
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "text" || s.LogFormat == "" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

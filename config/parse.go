@@ -1,0 +1,62 @@
+package config
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The functions below return what writes a value of one kind. It says, as an error, what the value should have been.
+
+func text(into *string) func(string) error {
+	return func(value string) error {
+		*into = value
+		return nil
+	}
+}
+
+// list takes texts with commas between them; spaces around each are of no account.
+func list(into *[]string) func(string) error {
+	return func(value string) error {
+		*into = strings.Split(value, ",")
+		for i, item := range *into {
+			(*into)[i] = strings.TrimSpace(item)
+		}
+		return nil
+	}
+}
+
+func duration(into *time.Duration) func(string) error {
+	return func(value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return errors.New("not a duration, as in 90s, 5m or 24h")
+		}
+		*into = d
+		return nil
+	}
+}
+
+func truth(into *bool) func(string) error {
+	return func(value string) error {
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return errors.New("neither true nor false")
+		}
+		*into = b
+		return nil
+	}
+}
+
+// orUnset takes what truth takes and tells it from nothing.
+func orUnset(into **bool) func(string) error {
+	return func(value string) error {
+		var b bool
+		if err := truth(&b)(value); err != nil {
+			return err
+		}
+		*into = &b
+		return nil
+	}
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Prefix begins the name of every environment variable of the server.
+const Prefix = "LATCHKEY_"
+
+// Setting is what the reference says of one setting.
+type Setting struct {
+	Variable    string // the environment variable
+	Else        string // the variable that counts where the first is not set; empty: none
+	Placeholder string // what stands for the value in the help; empty: the value is true or false
+	Default     string // empty: none
+	Help        string // sentences
+
+	set func(text string) error // writes the value; the error says what it should have been
+}
+
+// Flag returns the name of the setting's flag on the command line, without dashes.
+func (s Setting) Flag() string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(s.Variable, Prefix), "_", "-"))
+}
+
+// Group is a part of the reference.
+type Group struct {
+	Title    string
+	Settings []Setting
+}
+
+// Reference returns every setting, in the order in which a reader wants them.
+func Reference() []Group { return new(Settings).table() }
+
+// Variables returns the names of the environment variables that begin with Prefix, in the order of the reference.
+func Variables() []string {
+	var names []string
+	for _, g := range Reference() {
+		for _, s := range g.Settings {
+			names = append(names, s.Variable)
+		}
+	}
+	return names
+}
+
+// table is every setting, each with where its value goes in s.
+func (s *Settings) table() []Group {
+	return []Group{
+		{"Server", s.serverTable()},
+		{"Database and keys", s.databaseTable()},
+		{"Tokens and sessions", s.tokenTable()},
+		{"GraphQL", s.graphqlTable()},
+		{"Log", s.logTable()},
+	}
+}
+
+func (s *Settings) serverTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_ADDR", Placeholder: "HOST:PORT", Default: "127.0.0.1:8000", set: text(&s.Addr),
+		Help: "Listen address; without a HOST, as in :8000, every address of the machine. On an address that is not " +
+			"loopback, GraphiQL and introspection are off unless they are switched on.",
+	}, {
+		Variable: "LATCHKEY_TRUSTED_PROXIES", Placeholder: "CIDR,...", set: list(&s.TrustedProxies),
+		Help: "Networks or addresses whose X-Forwarded-For is believed, as in 10.0.0.0/8. Without them the address " +
+			"of the connection counts.",
+	}}
+}
+
+func (s *Settings) databaseTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_DATABASE_URL", Else: "DATABASE_URL", Placeholder: "URL",
+		Default: "sqlite:data/latchkey.db", set: text(&s.DatabaseURL),
+		Help: "sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/NAME. A PATH without a slash in front is relative " +
+			"to the working directory. The SQLite file and its folder are made, for their owner alone, where they " +
+			"do not exist.",
+	}, {
+		Variable: "LATCHKEY_SECRET_KEY", Placeholder: "TEXT", set: text(&s.SecretKey),
+		Help: "Protects the private keys in the database; 32 characters at least. With SQLite it is made on the " +
+			"first start and kept beside the database file, in PATH.secret, unless it is given; with PostgreSQL it " +
+			"is required. `openssl rand -base64 48` makes one.",
+	}, {
+		Variable: "LATCHKEY_ALGORITHM", Placeholder: "NAME", Default: "ES256", set: text(&s.Algorithm),
+		Help: "What signs new tokens: " + alternatives(algorithms()) + ".",
+	}, {
+		Variable: "LATCHKEY_SIGNING_KEY", Placeholder: "TEXT", set: text(&s.SigningKey),
+		Help: "The signing key itself, instead of one that is made and kept in the database: for HS256, HS384 and " +
+			"HS512 the shared secret, 32 bytes at least, else a PEM private key.",
+	}, {
+		Variable: "LATCHKEY_SIGNING_KEY_FILE", Placeholder: "PATH", set: text(&s.SigningKeyFile),
+		Help: "The file that holds the signing key, instead of LATCHKEY_SIGNING_KEY.",
+	}}
+}
+
+func (s *Settings) tokenTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_ACCESS_TOKEN_LIFETIME", Placeholder: "DURATION", Default: "5m",
+		set:  duration(&s.AccessTokenLifetime),
+		Help: "How long an access token is accepted.",
+	}, {
+		Variable: "LATCHKEY_REFRESH_TOKEN_LIFETIME", Placeholder: "DURATION", Default: "24h",
+		set:  duration(&s.RefreshTokenLifetime),
+		Help: "How long a refresh token is accepted: a session that is not refreshed for so long is over.",
+	}, {
+		Variable: "LATCHKEY_SESSION_LIFETIME", Placeholder: "DURATION", Default: "720h",
+		set:  duration(&s.SessionLifetime),
+		Help: "How long a session can last, however often it is refreshed. 0: without limit.",
+	}, {
+		Variable: "LATCHKEY_ROTATE_REFRESH_TOKENS", Default: "true", set: truth(&s.RotateRefreshTokens),
+		Help: "Give a new refresh token with each refresh and accept the old one no more. false: the refresh token " +
+			"stays the same until it expires.",
+	}, {
+		Variable: "LATCHKEY_LEEWAY", Placeholder: "DURATION", Default: "0s", set: duration(&s.Leeway),
+		Help: "Clock skew allowed on the times in a token: exp, iat and nbf.",
+	}, {
+		Variable: "LATCHKEY_ISSUER", Placeholder: "TEXT", set: text(&s.Issuer),
+		Help: "The iss claim: put into tokens and required of them.",
+	}, {
+		Variable: "LATCHKEY_AUDIENCE", Placeholder: "TEXT", set: text(&s.Audience),
+		Help: "The aud claim: put into tokens and required of them.",
+	}, {
+		Variable: "LATCHKEY_USER_ID_CLAIM", Placeholder: "NAME", Default: "user_id", set: text(&s.UserIDClaim),
+		Help: "The name of the claim that holds the user's id, for clients that come from elsewhere.",
+	}, {
+		Variable: "LATCHKEY_AUTH_HEADER_TYPES", Placeholder: "NAME,...", Default: "Bearer", set: list(&s.AuthHeaderTypes),
+		Help: "The schemes accepted in the Authorization header. Case counts.",
+	}, {
+		Variable: "LATCHKEY_UPDATE_LAST_LOGIN", Default: "true", set: truth(&s.UpdateLastLogin),
+		Help: "Write the time of each sign-in to the user.",
+	}}
+}
+
+func (s *Settings) graphqlTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_GRAPHIQL", set: orUnset(&s.GraphiQL),
+		Help: "Serve GraphiQL at / and /graphiql. Not set: on a loopback address only.",
+	}, {
+		Variable: "LATCHKEY_INTROSPECTION", set: orUnset(&s.Introspection),
+		Help: "Answer introspection queries and serve /schema.graphql. Not set: on a loopback address only.",
+	}}
+}
+
+func (s *Settings) logTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_LOG_FORMAT", Placeholder: "NAME", set: text(&s.LogFormat),
+		Help: alternatives(logFormats()) + ". Not set: text where standard error is a terminal, else json.",
+	}, {
+		Variable: "LATCHKEY_LOG_LEVEL", Placeholder: "NAME", Default: "info", set: text(&s.LogLevel),
+		Help: "The least level that is logged: " + alternatives(logLevels()) + ".",
+	}}
+}
+
+func algorithms() []string { return []string{"ES256", "EdDSA", "RS256", "HS256", "HS384", "HS512"} }
+func logFormats() []string { return []string{"text", "json"} }
+func logLevels() []string  { return []string{"debug", "info", "warn", "error"} }
+
+// alternatives writes a list as it is read out: "a, b or c".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(slices.Concat(words[:last-1], []string{words[last-1] + " or " + words[last]}), ", ")
+}

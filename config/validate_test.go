@@ -1,0 +1,195 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"latchkey/config"
+)
+
+// secretKey is fit for LATCHKEY_SECRET_KEY, and sharedSecret for LATCHKEY_SIGNING_KEY with HS256.
+const (
+	secretKey    = "made up for the tests of package config"
+	sharedSecret = "shared with nobody, being made up."
+)
+
+func TestEveryFault(t *testing.T) {
+	const (
+		paths     = "sqlite: is followed by the path alone, as in sqlite:data/latchkey.db or sqlite:/var/lib/latchkey.db"
+		neither   = "neither sqlite:PATH nor postgres://USER:PASSWORD@HOST:PORT/NAME"
+		noURL     = "not a URL: in a name or a password, write / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
+		duration  = "not a duration, as in 90s, 5m or 24h"
+		fromZero  = "not a whole number of seconds, from 0s to 438000h"
+		fromOne   = "not a whole number of seconds, from 1s to 438000h"
+		network   = "not a network, as in 10.0.0.0/8"
+		scheme    = "not the name of a scheme, as in Bearer"
+		noPEM     = "not a PEM private key, which LATCHKEY_ALGORITHM ES256 needs; for a shared secret, set that to HS256"
+		noFile    = "there is no such file; the key itself belongs into LATCHKEY_SIGNING_KEY"
+		memory    = "a database in memory would forget every user; give a path, as in sqlite:data/latchkey.db"
+		algorithm = "not one of ES256, EdDSA, RS256, HS256, HS384, HS512"
+	)
+	for _, test := range []struct {
+		variable, value string
+		want            string // empty: none
+	}{
+		{"LATCHKEY_ADDR", "0.0.0.0:80", ""},
+		{"LATCHKEY_ADDR", ":80", ""},
+		{"LATCHKEY_ADDR", "[::1]:80", ""},
+		{"LATCHKEY_ADDR", "example.org:0", ""},
+		{"LATCHKEY_ADDR", "8000", "not HOST:PORT, as in 127.0.0.1:8000"},
+		{"LATCHKEY_ADDR", "::1:80", "not HOST:PORT, as in 127.0.0.1:8000"},
+		{"LATCHKEY_ADDR", "http://127.0.0.1:80", "not HOST:PORT, as in 127.0.0.1:8000"},
+		{"LATCHKEY_ADDR", "127.0.0.1:", "its port is not a number from 0 to 65535"},
+		{"LATCHKEY_ADDR", "127.0.0.1:http", "its port is not a number from 0 to 65535"},
+		{"LATCHKEY_ADDR", "127.0.0.1:65536", "its port is not a number from 0 to 65535"},
+
+		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/8, ::1 ,fd00::/8", ""},
+		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33", "number 1 is " + network},
+		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,proxy", "number 2 is " + network},
+		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,", "number 2 is " + network},
+
+		{"LATCHKEY_DATABASE_URL", "sqlite:a", ""},
+		{"LATCHKEY_DATABASE_URL", "sqlite:./a b#c%20.db", ""},
+		{"LATCHKEY_DATABASE_URL", "sqlite:/a", ""},
+		{"LATCHKEY_DATABASE_URL", "sqlite:", "sqlite: needs a path, as in sqlite:data/latchkey.db"},
+		{"LATCHKEY_DATABASE_URL", "sqlite://a", paths},
+		{"LATCHKEY_DATABASE_URL", "sqlite:///a", paths},
+		{"LATCHKEY_DATABASE_URL", "sqlite::memory:", memory},
+		{"LATCHKEY_DATABASE_URL", "sqlite:file::memory:?cache=shared", memory},
+		{"LATCHKEY_DATABASE_URL", "sqlite:~/a", "~ means nothing here; write the whole path, as in sqlite:/var/lib/latchkey.db"},
+		{"LATCHKEY_DATABASE_URL", "sqlite:a?mode=ro", "sqlite:PATH takes no options; leave out the ? and what follows it"},
+		{"LATCHKEY_DATABASE_URL", "data/latchkey.db", neither},
+		{"LATCHKEY_DATABASE_URL", "mysql://u:p@h/d", neither},
+		{"LATCHKEY_DATABASE_URL", "POSTGRES://u:p@h/d", neither},
+		{"LATCHKEY_DATABASE_URL", "postgres:u:p@h/d", neither},
+		{"LATCHKEY_DATABASE_URL", "host=h password=p", neither},
+		{"LATCHKEY_DATABASE_URL", "postgres://h/d", ""},
+		{"LATCHKEY_DATABASE_URL", "postgresql://u:p@h:5432/d?sslmode=require&application_name=a@b", ""},
+		{"LATCHKEY_DATABASE_URL", "postgres:///d?host=/run/postgresql", ""},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:p@h:port/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:p%@h/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:a/b@h/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:1/b@h/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:1?b@h/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:1#b@h/d", noURL},
+		{"LATCHKEY_DATABASE_URL", "postgres://u:a@b@h/d", noURL},
+
+		{"LATCHKEY_SECRET_KEY", "too short", "9 characters are too few; it needs 32 at least"},
+		{"LATCHKEY_ALGORITHM", "none", algorithm},
+		{"LATCHKEY_ALGORITHM", "es256", algorithm},
+		{"LATCHKEY_SIGNING_KEY", sharedSecret, noPEM},
+		{"LATCHKEY_SIGNING_KEY_FILE", "no/such/file", noFile},
+		{"LATCHKEY_SIGNING_KEY_FILE", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", noFile},
+		{"LATCHKEY_SIGNING_KEY_FILE", "testdata", "this is a folder, not the file that holds the key"},
+
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "1s", ""},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "300", duration},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "1d", duration},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "0", fromOne},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "-5m", fromOne},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "1500ms", fromOne},
+		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "438001h", fromOne},
+		{"LATCHKEY_REFRESH_TOKEN_LIFETIME", "438000h", ""},
+		{"LATCHKEY_REFRESH_TOKEN_LIFETIME", "0s", fromOne},
+		{"LATCHKEY_SESSION_LIFETIME", "0", ""},
+		{"LATCHKEY_SESSION_LIFETIME", "-1s", fromZero},
+		{"LATCHKEY_LEEWAY", "0s", ""},
+		{"LATCHKEY_LEEWAY", "1ms", fromZero},
+
+		{"LATCHKEY_ROTATE_REFRESH_TOKENS", "F", ""},
+		{"LATCHKEY_ROTATE_REFRESH_TOKENS", "no", "neither true nor false"},
+		{"LATCHKEY_UPDATE_LAST_LOGIN", "off", "neither true nor false"},
+		{"LATCHKEY_GRAPHIQL", "2", "neither true nor false"},
+		{"LATCHKEY_INTROSPECTION", "yes", "neither true nor false"},
+
+		{"LATCHKEY_USER_ID_CLAIM", "sub", ""},
+		{"LATCHKEY_USER_ID_CLAIM", " ", "not a name"},
+		{"LATCHKEY_USER_ID_CLAIM", "jti", "a token uses the claim jti for something else"},
+		{"LATCHKEY_AUTH_HEADER_TYPES", "JWT, Bearer", ""},
+		{"LATCHKEY_AUTH_HEADER_TYPES", ",", "number 1 is " + scheme},
+		{"LATCHKEY_AUTH_HEADER_TYPES", "Bearer token", "number 1 is " + scheme},
+
+		{"LATCHKEY_LOG_FORMAT", "text", ""},
+		{"LATCHKEY_LOG_FORMAT", "logfmt", "not one of text, json"},
+		{"LATCHKEY_LOG_LEVEL", "INFO", "not one of debug, info, warn, error"},
+	} {
+		t.Run(test.variable+"="+test.value, func(t *testing.T) {
+			environment := []string{test.variable + "=" + test.value}
+			if test.variable != "LATCHKEY_SECRET_KEY" {
+				environment = append(environment, "LATCHKEY_SECRET_KEY="+secretKey)
+			}
+			var want []string
+			if test.want != "" {
+				want = []string{test.variable + ": " + test.want}
+			}
+			_, err := config.Load(environment, nil)
+			got := lines(t, err)
+			if len(got) > len(want) && test.variable == "LATCHKEY_AUTH_HEADER_TYPES" {
+				got = got[:len(want)] // two empty names are two faults
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(sharedSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name        string
+		environment []string
+		want        []string
+	}{
+		{
+			"PostgreSQL needs a secret key",
+			[]string{"LATCHKEY_DATABASE_URL=postgres://h/d"},
+			[]string{"LATCHKEY_SECRET_KEY: it is required with PostgreSQL; `openssl rand -base64 48` makes one"},
+		}, {
+			"SQLite needs none",
+			[]string{"LATCHKEY_DATABASE_URL=sqlite:a"},
+			nil,
+		}, {
+			"a shared secret signs with an algorithm that takes one",
+			[]string{"LATCHKEY_ALGORITHM=HS512", "LATCHKEY_SIGNING_KEY=" + sharedSecret},
+			nil,
+		}, {
+			"a shared secret has 32 bytes",
+			[]string{"LATCHKEY_ALGORITHM=HS256", "LATCHKEY_SIGNING_KEY=" + sharedSecret[:31]},
+			[]string{"LATCHKEY_SIGNING_KEY: 31 bytes are too few for HS256; it needs 32 at least"},
+		}, {
+			"the signing key is in a file",
+			[]string{"LATCHKEY_ALGORITHM=HS256", "LATCHKEY_SIGNING_KEY_FILE=" + file},
+			nil,
+		}, {
+			"the signing key is given twice",
+			[]string{"LATCHKEY_ALGORITHM=HS256", "LATCHKEY_SIGNING_KEY=" + sharedSecret, "LATCHKEY_SIGNING_KEY_FILE=" + file},
+			[]string{"LATCHKEY_SIGNING_KEY: LATCHKEY_SIGNING_KEY_FILE is set, too; use one of them"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Load(test.environment, nil)
+			if diff := cmp.Diff(test.want, lines(t, err)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSettingsThatWereNotLoadedAreJudged(t *testing.T) {
+	s, err := config.Load(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.AuthHeaderTypes = nil
+	want := config.Faults{{"LATCHKEY_AUTH_HEADER_TYPES", "one scheme is needed at least, as in Bearer"}}
+	if diff := cmp.Diff(want, s.Validate()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
