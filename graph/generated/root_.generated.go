@@ -535,7 +535,7 @@ type TokenPair {
   accessExpiresAt: DateTime!
   "When the refresh token stops being accepted, unless it is used before."
   refreshExpiresAt: DateTime!
-  "How long the access token is accepted from now, in seconds, for clients whose clock is off."
+  "How long the access token is accepted, in seconds from when it was made, for clients whose clock is off."
   accessExpiresIn: Int!
   "The user who signed in."
   user: User!

@@ -21,7 +21,7 @@ type TokenPair struct {
 	AccessExpiresAt time.Time `json:"accessExpiresAt"`
 	// When the refresh token stops being accepted, unless it is used before.
 	RefreshExpiresAt time.Time `json:"refreshExpiresAt"`
-	// How long the access token is accepted from now, in seconds, for clients whose clock is off.
+	// How long the access token is accepted, in seconds from when it was made, for clients whose clock is off.
 	AccessExpiresIn int `json:"accessExpiresIn"`
 	// The user who signed in.
 	User *models.User `json:"user"`

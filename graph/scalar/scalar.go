@@ -145,10 +145,18 @@ func UnmarshalDateTime(v any) (time.Time, error) {
 	if !ok {
 		return time.Time{}, fault.BadUserInput("DateTime cannot represent a non string value")
 	}
-	// UnmarshalText holds to RFC 3339; time.Parse also takes a comma, and hours of one digit.
-	var t time.Time
-	if err := t.UnmarshalText([]byte(s)); err != nil {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || !isRFC3339(s) {
 		return time.Time{}, fault.BadUserInput("DateTime must be written as RFC 3339 with an offset")
 	}
 	return t.UTC(), nil
+}
+
+// isRFC3339 refuses what time.Parse takes beyond RFC 3339: an hour of one digit, a comma before the fraction, and an
+// offset of a day and more.
+func isRFC3339(s string) bool {
+	if s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		return false
+	}
+	return s[len(s)-1] == 'Z' || s[len(s)-len("07:00"):len(s)-len(":00")] < "24" && s[len(s)-len("00"):] < "60"
 }

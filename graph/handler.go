@@ -1,0 +1,162 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"latchkey/fault"
+)
+
+// Options is what NewHandler is handed.
+type Options struct {
+	// Schema runs the operations. It is best made from WithoutDefer's result.
+	Schema graphql.ExecutableSchema
+	// Introspection lets clients ask for the schema, and be told what they may have meant by a misspelt name.
+	Introspection bool
+	// RequestID returns the id of the request under way, for the log and for INTERNAL_SERVER_ERROR. nil: there is none.
+	RequestID func(context.Context) string
+	// Logger is told of unexpected faults, with the request id and the cause; never of documents or variables.
+	// nil: nobody is.
+	Logger *slog.Logger
+	// Limits bounds what a request may ask for.
+	Limits Limits
+}
+
+// handler answers GraphQL over HTTP. It takes the place of gqlgen's server: that publishes raw texts, echoes bodies
+// and has no limit on what is sent or asked for. What is left of gqlgen is the code it generated.
+type handler struct {
+	schema    graphql.ExecutableSchema
+	compiler  compiler
+	documents *documents
+	limits    Limits
+	requestID func(context.Context) string
+	logger    *slog.Logger
+	presenter graphql.ErrorPresenterFunc // present; a method value would be made anew for each request
+	fixed     fixedHeader
+	buffers   sync.Pool // of *buffer
+}
+
+// NewHandler returns the handler of the GraphQL endpoint: GET and HEAD for queries, POST with a JSON body for queries
+// and mutations, as the GraphQL-over-HTTP specification describes them. It has no other transport, and its answers
+// are never cached by anybody on the way.
+func NewHandler(o Options) http.Handler {
+	limits := o.Limits.withDefaults()
+	h := &handler{
+		schema:    o.Schema,
+		documents: newDocuments(limits.Cache),
+		limits:    limits,
+		requestID: o.RequestID,
+		logger:    o.Logger,
+		fixed:     newFixedHeader(),
+		buffers:   sync.Pool{New: func() any { return new(buffer) }},
+	}
+	h.compiler = compiler{
+		schema:        WithoutDefer(o.Schema.Schema()),
+		limits:        &h.limits,
+		introspection: o.Introspection,
+		rules:         rulesFor(o.Introspection),
+	}
+	h.presenter = h.present
+	if h.requestID == nil {
+		h.requestID = func(context.Context) string { return "" }
+	}
+	if h.logger == nil {
+		h.logger = slog.New(slog.DiscardHandler)
+	}
+	return h
+}
+
+// answer is what goes into the body of a response. It has data exactly if the operation was run.
+type answer struct {
+	data   json.RawMessage
+	errors gqlerror.List
+}
+
+// refusal is why a request was not run.
+type refusal struct {
+	status int    // where HTTP has a status of its own for it, else 0
+	allow  string // the methods that would do, with 405
+	errors gqlerror.List
+}
+
+// refuse is a refusal for one reason.
+func refuse(status int, kind fault.Kind, message string) *refusal {
+	return &refusal{status: status, errors: gqlerror.List{problem(kind, message)}}
+}
+
+// run answers a request that could be read.
+func (h *handler) run(ctx context.Context, r *http.Request, req *request) (answer, *refusal) {
+	d, refused := h.documentFor(req)
+	if refused != nil {
+		return answer{}, refused
+	}
+	op, err := d.operation(req.operationName)
+	if err != nil {
+		return answer{}, &refusal{errors: gqlerror.List{err}}
+	}
+	recordOf(ctx).operation(op)
+	if r.Method != http.MethodPost && op.Operation != ast.Query {
+		refused := refuse(http.StatusMethodNotAllowed, fault.KindValidationFailed,
+			"Only queries can be sent by "+r.Method+"; send this operation by POST.")
+		refused.allow = http.MethodPost
+		return answer{}, refused
+	}
+	variables, errs := coerceVariables(h.compiler.schema, d, op, req.variables)
+	if errs != nil {
+		return answer{}, &refusal{errors: errs}
+	}
+	if !d.priced {
+		p := pricer{schema: h.compiler.schema, limits: &h.limits, query: d.query, variables: variables}
+		if err := p.check(op); err != nil {
+			return answer{}, &refusal{errors: gqlerror.List{err}}
+		}
+	}
+	return h.execute(ctx, &graphql.OperationContext{
+		RawQuery:               d.text,
+		Variables:              variables,
+		OperationName:          op.Name,
+		Doc:                    d.query,
+		Headers:                r.Header,
+		Operation:              op,
+		DisableIntrospection:   !h.compiler.introspection,
+		RecoverFunc:            recovered,
+		ResolverMiddleware:     resolve,
+		RootResolverMiddleware: resolveRoot,
+	}), nil
+}
+
+// execute runs an operation.
+func (h *handler) execute(ctx context.Context, op *graphql.OperationContext) (a answer) {
+	ctx = graphql.WithOperationContext(ctx, op)
+	ctx = graphql.WithResponseContext(ctx, h.presenter, recovered)
+	// Fields recover for themselves; this is for what the generated code does between them.
+	defer func() {
+		if v := recover(); v != nil {
+			a = answer{data: json.RawMessage("null"), errors: gqlerror.List{h.present(ctx, recovered(ctx, v))}}
+		}
+	}()
+	response := h.schema.Exec(ctx)(ctx)
+	a.errors = graphql.GetErrors(ctx)
+	if response != nil {
+		a.data = response.Data
+		for _, err := range response.Errors {
+			a.errors = append(a.errors, h.present(ctx, err))
+		}
+	}
+	if len(a.data) == 0 {
+		a.data = json.RawMessage("null")
+	}
+	return a
+}
+
+// resolve and resolveRoot are gqlgen's hooks around fields, which nothing needs here.
+func resolve(ctx context.Context, next graphql.Resolver) (any, error) { return next(ctx) }
+
+func resolveRoot(ctx context.Context, next graphql.RootResolver) graphql.Marshaler { return next(ctx) }
