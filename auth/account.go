@@ -89,8 +89,10 @@ func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, e
 	}
 	err = s.Store.CreateUser(ctx, &user)
 	if conflict, ok := errors.AsType[*models.ConflictError](err); ok {
-		return models.User{}, FormError{{conflict.Field, FormTaken,
-			"A user with that username, or one that looks like it, already exists."}}
+		return models.User{}, FormError{{
+			conflict.Field, FormTaken,
+			"A user with that username, or one that looks like it, already exists.",
+		}}
 	}
 	if err != nil {
 		return models.User{}, fmt.Errorf("create user: %w", err)

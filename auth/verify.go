@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -55,6 +54,3 @@ func (v *Verifier) VerifyAccess(ctx context.Context, raw string) (*Caller, error
 	v.verified.Add(digest, remembered{claims, caller})
 	return caller, nil
 }
-
-// asTokenError returns the refusal in err, if it is one.
-func asTokenError(err error) (*token.Error, bool) { return errors.AsType[*token.Error](err) }

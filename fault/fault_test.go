@@ -34,7 +34,7 @@ func TestTheReferenceIsPrintedFromTheTable(t *testing.T) {
 	const path = "../docs/errors.md"
 	want := fault.Reference()
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

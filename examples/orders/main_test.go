@@ -26,7 +26,7 @@ func TestOrders(t *testing.T) {
 	}
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/.well-known/jwks.json" {
-			w.Write(ring.JWKS())
+			w.Write(ring.JWKS()) //nolint:errcheck // the test then fails for want of keys
 		}
 	}))
 	defer issuer.Close()
@@ -78,7 +78,7 @@ func TestOrders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer response.Body.Close()
+			defer response.Body.Close() //nolint:errcheck // it was read
 			body, err := io.ReadAll(response.Body)
 			if err != nil {
 				t.Fatal(err)

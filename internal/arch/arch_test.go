@@ -1,0 +1,171 @@
+// Package arch_test says who may import whom in this module, and which library lives where. Imports of tests are free.
+package arch_test
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "latchkey"
+
+// A room is a package with the packages of this module that it may import.
+type room struct {
+	name string
+	may  []string
+}
+
+// rooms stand in order: a room may import only what stands above it. Siblings do not know each other, and nobody below
+// app reads config.
+var rooms = []room{
+	{"fault", nil},
+	{"models", nil},
+	{"config", nil},
+	{"web", nil},
+	{"auth/password", nil},
+	{"auth/username", nil},
+
+	{"auth/token", []string{"fault"}},
+	{"auth/keys", []string{"auth/token", "models"}},
+	{"store", []string{"models"}},
+
+	{"auth", []string{"auth/keys", "auth/password", "auth/token", "auth/username", "fault", "models"}},
+
+	{"graph/scalar", []string{"fault"}},
+	{"graph/model", []string{"fault", "graph/scalar", "models"}},
+	{"graph/generated", []string{"fault", "graph/model", "graph/scalar", "models"}},
+	{"graph", []string{"auth", "auth/token", "fault", "graph/generated", "graph/model", "graph/scalar", "models"}},
+	{"rest", []string{"auth", "auth/token", "fault", "models"}},
+
+	{"app", []string{
+		"auth", "auth/keys", "auth/password", "auth/token", "config", "fault", "graph", "models", "rest", "store", "web",
+	}},
+	{"cli", []string{"app", "auth", "config", "graph", "store"}},
+	{module, []string{"cli"}}, // server.go
+
+	// For tests alone, so that no room above names them.
+	{"store/storetest", []string{"models"}},
+	{"internal/testdb", nil},
+	{"internal/testkit", []string{"app", "auth", "auth/password", "config", "internal/testdb"}},
+	{"internal/testsum", nil},
+	{"internal/arch", nil},
+}
+
+// homes says in which rooms a library may be imported. A path stands for all that is below it, too.
+var homes = map[string][]string{
+	"github.com/99designs/gqlgen":     {"graph", "graph/generated", "graph/model", "graph/scalar"},
+	"github.com/agnivade/levenshtein": {"config"},
+	"github.com/go-jose/go-jose":      {"auth/token", "auth/keys"},
+	"github.com/golang-jwt/jwt":       {"auth/token"},
+	"github.com/google/go-cmp":        {"store/storetest"},
+	"github.com/hashicorp/golang-lru": {"auth"},
+	"github.com/jackc/pgx":            {"store", "internal/testdb"},
+	"github.com/libtnb/sqlite":        {"store"},
+	"github.com/pressly/goose":        {"store"},
+	"github.com/vektah/gqlparser":     {"graph", "graph/generated", "graph/model", "graph/scalar"},
+	"golang.org/x/crypto/argon2":      {"auth/password"},
+	"golang.org/x/term":               {"cli"},
+	"golang.org/x/text/cases":         {"auth/password", "auth/username"},
+	"golang.org/x/text/unicode/norm":  {"auth/password", "auth/username"},
+	"gorm.io":                         {"store"},
+	"modernc.org/sqlite":              {"store"},
+}
+
+// violations returns a sentence for each import that the tables above do not allow. The packages are given by name,
+// each with the full paths of its imports.
+func violations(packages map[string][]string) []string {
+	var found []string
+	for name, imports := range packages {
+		at := slices.IndexFunc(rooms, func(r room) bool { return r.name == name })
+		if at < 0 {
+			found = append(found, fmt.Sprintf("%s has no row in rooms", name))
+			continue
+		}
+		for _, path := range imports {
+			if inner, ours := strings.CutPrefix(path, module+"/"); ours {
+				if !slices.Contains(rooms[at].may, inner) {
+					found = append(found, fmt.Sprintf("%s may not import %s", name, inner))
+				}
+			} else if !standard(path) && !slices.Contains(homes[library(path)], name) {
+				found = append(found, fmt.Sprintf("%s may not import %s", name, path))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// standard reports whether a path is of the standard library: only there the first part has no dot.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// library returns the key of homes that a path falls under, or "".
+func library(path string) string {
+	for key := range homes {
+		if path == key || strings.HasPrefix(path, key+"/") {
+			return key
+		}
+	}
+	return ""
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	const format = `{{.ImportPath}} {{join .Imports " "}}`
+	command := exec.CommandContext(t.Context(), "go", "list", "-f", format, module+"/...")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	packages := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module+"/")
+		packages[name] = fields[1:]
+	}
+	for _, v := range violations(packages) {
+		t.Error(v)
+	}
+	for _, r := range rooms {
+		if _, ok := packages[r.name]; !ok {
+			t.Errorf("rooms has a row for %s, which is no package", r.name)
+		}
+	}
+}
+
+func TestARoomMayOnlyImportThoseAboveIt(t *testing.T) {
+	var above []string
+	for _, r := range rooms {
+		for _, name := range r.may {
+			if !slices.Contains(above, name) {
+				t.Errorf("%s may import %s, which does not stand above it", r.name, name)
+			}
+		}
+		above = append(above, r.name)
+	}
+}
+
+func TestViolationsAreFound(t *testing.T) {
+	for _, c := range []struct{ name, pkg, path, want string }{
+		{"the product does not know the database", "auth", "latchkey/store", "auth may not import store"},
+		{"siblings do not know each other", "graph", "latchkey/rest", "graph may not import rest"},
+		{"nobody below app reads config", "auth/token", "latchkey/config", "auth/token may not import config"},
+		{"GORM stays in the store", "models", "gorm.io/gorm", "models may not import gorm.io/gorm"},
+		{"tokens are signed in one place", "auth", "github.com/golang-jwt/jwt/v5", "auth may not import github.com/golang-jwt/jwt/v5"},
+		{"a new library needs a home", "store", "example.org/orm", "store may not import example.org/orm"},
+		{"a new package needs a row", "misc", "fmt", "misc has no row in rooms"},
+		{"what is allowed is no violation", "store", "latchkey/models", ""},
+		{"nor is a part of a library at its home", "store", "gorm.io/gorm/clause", ""},
+		{"nor is the standard library", "fault", "net/http", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := strings.Join(violations(map[string][]string{c.pkg: {c.path}}), "\n")
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
