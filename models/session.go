@@ -2,6 +2,9 @@ package models
 
 import "time"
 
+// MaxRotations is how many Rotations a session remembers.
+const MaxRotations = 8
+
 // Session is one sign-in: one row, however often it is refreshed.
 type Session struct {
 	ID         string `gorm:"primaryKey"` // 32 hex digits, random
@@ -12,6 +15,34 @@ type Session struct {
 	ExpiresAt  time.Time  // of the current refresh token
 	LimitAt    *time.Time // the absolute limit, which no refresh moves; nil: none
 	EndedAt    *time.Time
+	Rotations  []int64 `gorm:"serializer:json"` // when the newest generations began, in microseconds since 1970, newest first
 	UserAgent  string
 	IPAddress  string
+}
+
+// RotatedAt returns when the generation was used up. It is exact for the newest MaxRotations ones; of an older one the
+// store only knows that it was used up before the time returned, and exact is false.
+func (s Session) RotatedAt(generation int64) (at time.Time, exact bool) {
+	if len(s.Rotations) == 0 {
+		return s.CreatedAt, false
+	}
+	i := s.Generation - 1 - generation
+	exact = i < int64(len(s.Rotations))
+	if !exact {
+		i = int64(len(s.Rotations)) - 1
+	}
+	return time.UnixMicro(s.Rotations[i]).UTC(), exact
+}
+
+// UserAgentOrNil returns the user agent, or nil where it is not known.
+func (s Session) UserAgentOrNil() *string { return orNil(s.UserAgent) }
+
+// IPAddressOrNil returns the address, or nil where it is not known.
+func (s Session) IPAddressOrNil() *string { return orNil(s.IPAddress) }
+
+func orNil(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }

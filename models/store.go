@@ -27,6 +27,7 @@ type Store interface {
 	Roles
 	Sessions
 	SigningKeys
+	Revocations
 
 	// Tx runs fn in a transaction, commits when it returns nil and rolls back when it returns an error or panics.
 	// Inside, only the Store that fn is given may be used.
@@ -45,11 +46,17 @@ type Users interface {
 	UserByID(ctx context.Context, id int64) (User, error)
 	// UserByUsername returns the user of exactly that name, with the roles.
 	UserByUsername(ctx context.Context, username string) (User, error)
-	// DeleteUser removes the user with sessions and all. The id is never given again. ErrNotFound where there is none.
-	DeleteUser(ctx context.Context, id int64) error
-	// ReplacePasswordHash puts another hash of the same password in place of old.
-	// It does nothing when the hash is no longer old: the password was changed meanwhile.
-	ReplacePasswordHash(ctx context.Context, id int64, old, replacement Secret) error
+	// DeleteUser removes the user with sessions and all, and writes a Revocation of every token. The id is never given
+	// again. ErrNotFound where there is none.
+	DeleteUser(ctx context.Context, id int64, until time.Time) error
+	// ReplacePasswordHash puts another hash in place of old, and reports whether it did: it does nothing when the hash
+	// is no longer old.
+	ReplacePasswordHash(ctx context.Context, id int64, old, replacement Secret) (bool, error)
+	// SetActive makes the user active or inactive, and reports whether that is a change.
+	SetActive(ctx context.Context, id int64, active bool) (bool, error)
+	// RaiseEpoch makes the user's access tokens stale and returns the new epoch. A Revocation that lasts until the time
+	// given is written with it. ErrNotFound where there is no such user.
+	RaiseEpoch(ctx context.Context, userID int64, until time.Time) (int64, error)
 }
 
 // Roles keeps the roles and who has them.
@@ -72,6 +79,14 @@ type Sessions interface {
 	// with the roles. ErrNotFound, and nothing written, when a condition of r does not hold. Of any number of calls
 	// with the same r that rotate, exactly one succeeds.
 	RefreshSession(ctx context.Context, r Refresh) (Session, User, error)
+	// EndSession ends the session, if it has not ended, and reports whether it was this call that did. After it no
+	// refresh of the session succeeds. A Revocation that lasts until the time given is written with it.
+	EndSession(ctx context.Context, id string, now, until time.Time) (bool, error)
+	// EndSessions ends all sessions of the user but one, which may be empty, and returns the ids of those it ended. A
+	// Revocation of each is written, unless until is zero: for a caller who raises the epoch, which covers them all.
+	EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) ([]string, error)
+	// SessionsOf returns the sessions of the user that go on, the last used first.
+	SessionsOf(ctx context.Context, userID int64, now time.Time) ([]Session, error)
 }
 
 // Refresh is what a refresh changes, and under which conditions: the session is this user's, is at Generation and has
@@ -89,6 +104,31 @@ type Refresh struct {
 type SigningKeys interface {
 	// SigningKeys returns every key, oldest first.
 	SigningKeys(ctx context.Context) ([]SigningKey, error)
-	// CreateSigningKey writes a new key. ConflictError{"algorithm"} when another that is not retired signs with that algorithm.
+	// CreateSigningKey writes a new key. ConflictError{"algorithm"} when the algorithm has another in the same state,
+	// next or active. This and the two below tell every node, by a Revocation of nothing.
 	CreateSigningKey(ctx context.Context, k *SigningKey) error
+	// RotateSigningKey retires the active key, activates the next one and writes the one after it, and reports whether
+	// it did: it does nothing where From is no longer active. ErrNotFound, and nothing written, where To is not next.
+	RotateSigningKey(ctx context.Context, r Rotation) (bool, error)
+	// ExpireSigningKey ends a key that is retired or next: from now on it verifies nothing. ErrNotFound where there is
+	// none, or it is active.
+	ExpireSigningKey(ctx context.Context, id string, now time.Time) error
+}
+
+// Rotation is a change of the signing key.
+type Rotation struct {
+	From, To  string     // the key that is active, and the one that is next
+	Next      SigningKey // which will be next
+	Now       time.Time
+	ExpiresAt time.Time // until when From verifies
+}
+
+// Revocations keeps what every node must refuse.
+type Revocations interface {
+	// RevocationsSince returns every Revocation that was committed since an earlier reading, and the mark for the next
+	// one. Mark 0 is the beginning. Some may come twice; none is left out, however late it was committed.
+	RevocationsSince(ctx context.Context, mark int64) (list []Revocation, next int64, err error)
+	// Wakeups returns a channel that receives when there may be something new, until ctx ends; nil where the database
+	// cannot tell. It is a hint and no more: a reader looks by itself, too.
+	Wakeups(ctx context.Context) <-chan struct{}
 }

@@ -29,12 +29,7 @@ type User struct {
 func (u User) IDText() string { return strconv.FormatInt(u.ID, 10) }
 
 // EmailOrNil returns the e-mail address, or nil where none is set.
-func (u User) EmailOrNil() *string {
-	if u.Email == "" {
-		return nil
-	}
-	return &u.Email
-}
+func (u User) EmailOrNil() *string { return orNil(u.Email) }
 
 // RoleNames returns the names of the user's roles, sorted.
 func (u User) RoleNames() []string {

@@ -19,7 +19,10 @@ import (
 // maxConnections bounds the pool of one node: PostgreSQL's default takes 100 from all of them.
 const maxConnections = 16
 
-type postgresDialect struct{ refreshStatement string }
+type postgresDialect struct {
+	url              string
+	refreshStatement string
+}
 
 // openPostgres opens a PostgreSQL database. Statements are not prepared by GORM: pgx caches them already.
 func openPostgres(ctx context.Context, url string) (*Store, error) {
@@ -40,7 +43,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &Store{dialect: postgresDialect{statement}, read: db, write: db}, nil
+	return &Store{dialect: postgresDialect{url, statement}, read: db, write: db}, nil
 }
 
 func (postgresDialect) migrations() migrations {
@@ -60,10 +63,11 @@ func (postgresDialect) conflict(err error) (string, bool) {
 // constraintColumns tells which field a unique constraint of the migrations is about.
 func constraintColumns() map[string]string {
 	return map[string]string{
-		"users_username":         "username",
-		"users_username_key":     "username",
-		"roles_name":             "name",
-		"signing_keys_algorithm": "algorithm",
+		"users_username":      "username",
+		"users_username_key":  "username",
+		"roles_name":          "name",
+		"signing_keys_active": "algorithm",
+		"signing_keys_next":   "algorithm",
 	}
 }
 
@@ -84,7 +88,7 @@ func refreshStatement() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return `WITH session AS (` + refreshUpdate + `)
+	return `WITH session AS (` + refreshUpdate(`jsonb_path_query_array(to_jsonb(CAST(@micros AS bigint)) || coalesce(rotations, '[]'), '$[0 to 7]')`) + `)
 SELECT ` + session + `, ` + user + `,
 	(SELECT coalesce(json_agg(json_build_object('ID', roles.id, 'Name', roles.name, 'Description', roles.description,
 		'Permissions', roles.permissions::json) ORDER BY roles.name), '[]')

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -40,20 +41,31 @@ func (s *Store) RefreshSession(ctx context.Context, r models.Refresh) (models.Se
 	return s.dialect.refresh(ctx, s, r)
 }
 
+// SessionsOf implements models.Sessions.
+func (s *Store) SessionsOf(ctx context.Context, userID int64, now time.Time) ([]models.Session, error) {
+	list, err := gorm.G[models.Session](s.read).
+		Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", userID, now).
+		Order("last_used_at DESC, id").Find(ctx)
+	return list, s.mapped(err, "read sessions")
+}
+
 // refreshUpdate is the one guarded UPDATE of a refresh. Of any number at once with one generation, the row lets one
-// pass.
-const refreshUpdate = `
+// pass. rotations is the dialect's way to put @micros in front of that column and to keep the newest eight.
+func refreshUpdate(rotations string) string {
+	return `
 UPDATE sessions SET
 	last_used_at = @now,
 	generation   = CASE WHEN @rotate THEN generation + 1 ELSE generation END,
+	rotations    = CASE WHEN @rotate THEN ` + rotations + ` ELSE rotations END,
 	expires_at   = CASE WHEN NOT @rotate THEN expires_at WHEN limit_at < @expires THEN limit_at ELSE @expires END
 WHERE id = @session AND user_id = @user AND generation = @generation AND ended_at IS NULL AND expires_at > @now
 	AND EXISTS (SELECT 1 FROM users WHERE users.id = @user AND users.is_active)
 RETURNING *`
+}
 
 func refreshArguments(r models.Refresh) map[string]any {
 	return map[string]any{
 		"session": r.SessionID, "user": r.UserID, "generation": r.Generation,
-		"now": r.Now, "rotate": r.Rotate, "expires": r.ExpiresAt,
+		"now": r.Now, "micros": r.Now.UnixMicro(), "rotate": r.Rotate, "expires": r.ExpiresAt,
 	}
 }

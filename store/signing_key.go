@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -16,5 +17,57 @@ func (s *Store) SigningKeys(ctx context.Context) ([]models.SigningKey, error) {
 
 // CreateSigningKey implements models.SigningKeys.
 func (s *Store) CreateSigningKey(ctx context.Context, k *models.SigningKey) error {
-	return s.mapped(gorm.G[models.SigningKey](s.write).Create(ctx, k), "create signing key")
+	return s.tx(ctx, func(tx *Store) error {
+		if err := gorm.G[models.SigningKey](tx.write).Create(ctx, k); err != nil {
+			return tx.mapped(err, "create signing key")
+		}
+		return tx.keysChanged(ctx, k.CreatedAt)
+	})
+}
+
+// RotateSigningKey implements models.SigningKeys.
+func (s *Store) RotateSigningKey(ctx context.Context, r models.Rotation) (rotated bool, err error) {
+	err = s.tx(ctx, func(tx *Store) error {
+		n, err := gorm.G[models.SigningKey](tx.write).
+			Where("id = ? AND activated_at IS NOT NULL AND retired_at IS NULL", r.From).
+			Select("retired_at", "expires_at").
+			Updates(ctx, models.SigningKey{RetiredAt: &r.Now, ExpiresAt: &r.ExpiresAt})
+		if rotated = n == 1; err != nil || !rotated {
+			return tx.mapped(err, "retire signing key")
+		}
+		n, err = gorm.G[models.SigningKey](tx.write).
+			Where("id = ? AND activated_at IS NULL AND retired_at IS NULL", r.To).Update(ctx, "activated_at", r.Now)
+		if err != nil {
+			return tx.mapped(err, "activate signing key")
+		}
+		if n != 1 {
+			return models.ErrNotFound
+		}
+		if err := gorm.G[models.SigningKey](tx.write).Create(ctx, &r.Next); err != nil {
+			return tx.mapped(err, "create next signing key")
+		}
+		return tx.keysChanged(ctx, r.Now)
+	})
+	return rotated && err == nil, err
+}
+
+// ExpireSigningKey implements models.SigningKeys.
+func (s *Store) ExpireSigningKey(ctx context.Context, id string, now time.Time) error {
+	return s.tx(ctx, func(tx *Store) error {
+		result := tx.write.WithContext(ctx).Exec(`UPDATE signing_keys
+			SET retired_at = coalesce(retired_at, @now), expires_at = @now
+			WHERE id = @id AND (retired_at IS NOT NULL OR activated_at IS NULL)`, map[string]any{"now": now, "id": id})
+		if result.Error == nil && result.RowsAffected == 0 {
+			return models.ErrNotFound
+		}
+		if result.Error != nil {
+			return tx.mapped(result.Error, "expire signing key")
+		}
+		return tx.keysChanged(ctx, now)
+	})
+}
+
+// keysChanged tells every node to read the keys again.
+func (s *Store) keysChanged(ctx context.Context, now time.Time) error {
+	return s.revoke(ctx, models.Revocation{ExpiresAt: now.Add(time.Hour)})
 }

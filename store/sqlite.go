@@ -140,11 +140,15 @@ func uniqueColumns() map[string]string {
 	}
 }
 
+// sqliteRefresh is the guarded UPDATE.
+var sqliteRefresh = refreshUpdate(`(SELECT json_group_array(value) FROM
+	(SELECT @micros AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`)
+
 // refresh is one statement, and then a look at the user: the condition on the user was part of the statement, so what
 // is read after it is as true as what would have been read within.
 func (sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
 	var session models.Session
-	result := s.write.WithContext(ctx).Raw(refreshUpdate, refreshArguments(r)).Scan(&session)
+	result := s.write.WithContext(ctx).Raw(sqliteRefresh, refreshArguments(r)).Scan(&session)
 	if result.Error != nil {
 		return models.Session{}, models.User{}, s.mapped(result.Error, "refresh session")
 	}
@@ -154,3 +158,17 @@ func (sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (m
 	user, err := s.UserByID(ctx, session.UserID)
 	return session, user, err
 }
+
+// since goes by ids: there is one writer at a time, so they are committed in their order.
+func (sqliteDialect) since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error) {
+	list, err := gorm.G[models.Revocation](s.read).Where("id > ?", mark).Order("id").Find(ctx)
+	if len(list) > 0 {
+		mark = list[len(list)-1].ID
+	}
+	return list, mark, s.mapped(err, "read revocations")
+}
+
+// wakeups returns nil: SQLite tells other processes nothing.
+func (sqliteDialect) wakeups(context.Context) <-chan struct{} { return nil }
+
+func (sqliteDialect) wake(context.Context, *Store) error { return nil }

@@ -29,6 +29,10 @@ var _ models.Store = (*Store)(nil)
 type dialect interface {
 	// refresh is models.Sessions.RefreshSession, inside or outside a transaction.
 	refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error)
+	// since and wakeups are models.Revocations; wake rings for those who wait, at the commit.
+	since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error)
+	wakeups(ctx context.Context) <-chan struct{}
+	wake(ctx context.Context, s *Store) error
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

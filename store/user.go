@@ -39,19 +39,16 @@ func (s *Store) user(ctx context.Context, where string, value any) (models.User,
 	return user, err
 }
 
-// DeleteUser implements models.Users.
-func (s *Store) DeleteUser(ctx context.Context, id int64) error {
-	n, err := gorm.G[models.User](s.write).Where("id = ?", id).Delete(ctx)
-	if err == nil && n == 0 {
-		return models.ErrNotFound
-	}
-	return s.mapped(err, "delete user")
-}
-
 // ReplacePasswordHash implements models.Users.
-func (s *Store) ReplacePasswordHash(ctx context.Context, id int64, old, replacement models.Secret) error {
-	_, err := gorm.G[models.User](s.write).
+func (s *Store) ReplacePasswordHash(ctx context.Context, id int64, old, replacement models.Secret) (bool, error) {
+	n, err := gorm.G[models.User](s.write).
 		Where("id = ? AND password_hash = ?", id, string(old)).
 		Update(ctx, "password_hash", string(replacement))
-	return s.mapped(err, "replace password hash")
+	return n == 1, s.mapped(err, "replace password hash")
+}
+
+// SetActive implements models.Users.
+func (s *Store) SetActive(ctx context.Context, id int64, active bool) (bool, error) {
+	n, err := gorm.G[models.User](s.write).Where("id = ? AND is_active <> ?", id, active).Update(ctx, "is_active", active)
+	return n == 1, s.mapped(err, "set active")
 }

@@ -32,10 +32,15 @@ func Run(t *testing.T, open func(t *testing.T) models.Store) {
 		"a refresh does not pass the session's limit":                 refreshLimit,
 		"a refresh without rotation only notes the time":              refreshInPlace,
 		"a refresh that does not fit changes nothing":                 refreshRefused,
+		"a session remembers its newest rotations":                    refreshRemembers,
+		"a session ends once, and is not refreshed after":             endSession,
 		"of many refreshes with one generation, one succeeds":         refreshRace,
 		"roles come with their user, by name":                         rolesOfUser,
 		"roles that do not exist are given to nobody":                 rolesMissing,
 		"a signing key comes back as it was written":                  keyRoundTrip,
+		"keys are rotated once, and expire":                           keyRotation,
+		"what was revoked is told since a mark":                       revocations,
+		"a revocation that commits late is not missed":                lateCommit,
 		"one key signs with an algorithm, however many try":           keyRace,
 		"a transaction that fails leaves nothing":                     txRollsBack,
 		"a transaction sees its own writes":                           txSeesItself,
@@ -156,7 +161,7 @@ func userExact(t *testing.T, s models.Store) {
 
 func userIDsAreNotReused(t *testing.T, s models.Store) {
 	first := createUser(t, s, "ada")
-	if err := s.DeleteUser(t.Context(), first.ID); err != nil {
+	if err := s.DeleteUser(t.Context(), first.ID, moment); err != nil {
 		t.Fatal(err)
 	}
 	if second := createUser(t, s, "ada"); second.ID <= first.ID {
@@ -185,8 +190,9 @@ func replaceHash(t *testing.T, s models.Store) {
 		{u.PasswordHash, "second", "second"},
 		{u.PasswordHash, "third", "second"},
 	} {
-		if err := s.ReplacePasswordHash(t.Context(), u.ID, step.old, step.replacement); err != nil {
-			t.Fatal(err)
+		replaced, err := s.ReplacePasswordHash(t.Context(), u.ID, step.old, step.replacement)
+		if err != nil || replaced != (step.replacement == step.want) {
+			t.Errorf("ReplacePasswordHash = %v, %v", replaced, err)
 		}
 		got, err := s.UserByID(t.Context(), u.ID)
 		if err != nil {
@@ -259,6 +265,7 @@ func refreshMoves(t *testing.T, s models.Store) {
 	}
 	want := session
 	want.Generation, want.LastUsedAt, want.ExpiresAt = 1, r.Now, r.ExpiresAt
+	want.Rotations = []int64{r.Now.UnixMicro()}
 	diff(t, "session", want, got)
 	read, err := s.UserByID(t.Context(), user.ID)
 	if err != nil {
@@ -282,6 +289,64 @@ func refreshLimit(t *testing.T, s models.Store) {
 		t.Fatal(err)
 	}
 	diff(t, "expiry", *session.LimitAt, got.ExpiresAt)
+}
+
+func refreshRemembers(t *testing.T, s models.Store) {
+	session := startSession(t, s, "a", createUser(t, s, "ada"))
+	var began []int64
+	for range models.MaxRotations + 3 {
+		r := rotation(session)
+		got, _, err := s.RefreshSession(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session = got
+		began = append([]int64{r.Now.UnixMicro()}, began...)
+	}
+	diff(t, "rotations", began[:models.MaxRotations], session.Rotations)
+	newest, exact := session.RotatedAt(session.Generation - 1)
+	if !exact || newest.UnixMicro() != began[0] {
+		t.Errorf("the newest was used up at %v (%v)", newest, exact)
+	}
+	oldest, exact := session.RotatedAt(0)
+	if exact || oldest.UnixMicro() != began[models.MaxRotations-1] {
+		t.Errorf("the first was used up before %v (%v)", oldest, exact)
+	}
+}
+
+func endSession(t *testing.T, s models.Store) {
+	session := startSession(t, s, "a", createUser(t, s, "ada"))
+	other := startSession(t, s, "b", models.User{ID: session.UserID, Epoch: 3})
+	ended := make(chan bool, 16)
+	for _, err := range parallel(16, func() error {
+		won, err := s.EndSession(context.WithoutCancel(t.Context()), "a", moment, moment.Add(time.Minute))
+		ended <- won
+		return err
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(ended)
+	won := 0
+	for w := range ended {
+		if w {
+			won++
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of 16 calls ended the session, want 1", won)
+	}
+	_, _, err := s.RefreshSession(t.Context(), rotation(session))
+	wantErr(t, "a refresh after the end", err, models.ErrNotFound)
+	if _, _, err := s.RefreshSession(t.Context(), rotation(other)); err != nil {
+		t.Errorf("a refresh of another session: %v", err)
+	}
+	kept, err := s.SessionByID(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "ended at", &moment, kept.EndedAt)
 }
 
 func refreshInPlace(t *testing.T, s models.Store) {
@@ -413,10 +478,11 @@ func rolesMissing(t *testing.T, s models.Store) {
 }
 
 func keyRoundTrip(t *testing.T, s models.Store) {
-	retired := moment.Add(time.Hour)
+	later := moment.Add(time.Hour)
 	want := []models.SigningKey{
-		{ID: "old", Algorithm: "ES256", Sealed: []byte{0, 1, 2, 255}, CreatedAt: moment, RetiredAt: &retired},
-		{ID: "new", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Minute)},
+		{ID: "old", Algorithm: "ES256", Sealed: []byte{0, 1, 2, 255}, CreatedAt: moment, ActivatedAt: &moment, RetiredAt: &later, ExpiresAt: &later},
+		{ID: "active", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Minute), ActivatedAt: &later},
+		{ID: "next", Algorithm: "ES256", Sealed: []byte{4}, CreatedAt: moment.Add(2 * time.Minute)},
 	}
 	for _, k := range want {
 		if err := s.CreateSigningKey(t.Context(), &k); err != nil {
@@ -428,6 +494,154 @@ func keyRoundTrip(t *testing.T, s models.Store) {
 		t.Fatal(err)
 	}
 	diff(t, "keys", want, got)
+	for i, want := range []models.KeyState{models.KeyRetired, models.KeyActive, models.KeyNext} {
+		if got[i].State() != want {
+			t.Errorf("%s is %s, want %s", got[i].ID, got[i].State(), want)
+		}
+	}
+}
+
+func keyRotation(t *testing.T, s models.Store) {
+	for _, k := range []models.SigningKey{
+		{ID: "a", Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment},
+		{ID: "b", Algorithm: "ES256", Sealed: []byte{2}, CreatedAt: moment},
+	} {
+		if err := s.CreateSigningKey(t.Context(), &k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := models.Rotation{
+		From: "a", To: "b", Now: moment.Add(time.Hour), ExpiresAt: moment.Add(25 * time.Hour),
+		Next: models.SigningKey{ID: "c", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Hour)},
+	}
+	won := make(chan bool, 16)
+	for _, err := range parallel(16, func() error {
+		rotated, err := s.RotateSigningKey(context.WithoutCancel(t.Context()), r)
+		won <- rotated
+		return err
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(won)
+	n := 0
+	for w := range won {
+		if w {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d of 16 rotated, want 1", n)
+	}
+	wrong := r
+	wrong.From, wrong.To, wrong.Next.ID = "b", "none", "d"
+	_, err := s.RotateSigningKey(t.Context(), wrong)
+	wantErr(t, "to a key that is not next", err, models.ErrNotFound)
+
+	wantErr(t, "expire the active key", s.ExpireSigningKey(t.Context(), "b", moment), models.ErrNotFound)
+	wantErr(t, "expire no key", s.ExpireSigningKey(t.Context(), "none", moment), models.ErrNotFound)
+	if err := s.ExpireSigningKey(t.Context(), "c", r.Now); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.SigningKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "keys", []models.SigningKey{
+		{ID: "a", Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment, RetiredAt: &r.Now, ExpiresAt: &r.ExpiresAt},
+		{ID: "b", Algorithm: "ES256", Sealed: []byte{2}, CreatedAt: moment, ActivatedAt: &r.Now},
+		{ID: "c", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Hour), RetiredAt: &r.Now, ExpiresAt: &r.Now},
+	}, got)
+}
+
+func revocations(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	until := moment.Add(time.Hour)
+	startSession(t, s, "a", user)
+	startSession(t, s, "b", user)
+	startSession(t, s, "c", user)
+	list, mark, err := s.RevocationsSince(t.Context(), 0)
+	if err != nil || len(list) != 0 {
+		t.Fatalf("at first: %v, %v", list, err)
+	}
+	if _, err := s.EndSession(t.Context(), "a", moment, until); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := s.EndSessions(t.Context(), user.ID, "b", moment, until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "ended sessions", []string{"c"}, ids)
+	epoch, err := s.RaiseEpoch(t.Context(), user.ID, until)
+	if err != nil || epoch != user.Epoch+1 {
+		t.Errorf("RaiseEpoch = %d, %v", epoch, err)
+	}
+	_, err = s.RaiseEpoch(t.Context(), 99, until)
+	wantErr(t, "RaiseEpoch of nobody", err, models.ErrNotFound)
+
+	list, next, err := s.RevocationsSince(t.Context(), mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		list[i].ID = 0
+	}
+	diff(t, "revocations", []models.Revocation{
+		{SessionID: "a", ExpiresAt: until}, {SessionID: "c", ExpiresAt: until},
+		{UserID: user.ID, Epoch: epoch, ExpiresAt: until},
+	}, list)
+	if next < mark {
+		t.Errorf("the mark runs backwards: %d after %d", next, mark)
+	}
+	alive, err := s.SessionsOf(t.Context(), user.ID, moment)
+	if err != nil || len(alive) != 1 || alive[0].ID != "b" {
+		t.Errorf("SessionsOf: %v, %v; want b alone", alive, err)
+	}
+}
+
+// A transaction that writes early and commits late is not missed by a reader who went on meanwhile.
+func lateCommit(t *testing.T, s models.Store) {
+	user := createUser(t, s, "ada")
+	startSession(t, s, "late", user)
+	other := createUser(t, s, "grace")
+	until := moment.Add(time.Hour)
+	wrote, read := make(chan struct{}), make(chan struct{})
+	seen := map[string]bool{}
+	look := func(mark int64) int64 {
+		list, next, err := s.RevocationsSince(t.Context(), mark)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range list {
+			seen[r.SessionID] = true
+		}
+		return next
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		err := s.Tx(context.WithoutCancel(t.Context()), func(tx models.Store) error {
+			_, err := tx.EndSession(t.Context(), "late", moment, until)
+			close(wrote)
+			<-read
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-wrote
+	// Where the database lets another writer in meanwhile, it commits first, with a later id.
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _ = s.RaiseEpoch(ctx, other.ID, until) // SQLite makes it wait, and it gives up
+	mark := look(0)
+	close(read)
+	group.Wait()
+	look(mark)
+	if !seen["late"] {
+		t.Error("the late commit was missed")
+	}
 }
 
 func keyRace(t *testing.T, s models.Store) {
@@ -436,7 +650,7 @@ func keyRace(t *testing.T, s models.Store) {
 		ids <- string(rune('a' + i))
 	}
 	errs := parallel(16, func() error {
-		k := models.SigningKey{ID: <-ids, Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment}
+		k := models.SigningKey{ID: <-ids, Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment}
 		return s.CreateSigningKey(context.WithoutCancel(t.Context()), &k)
 	})
 	made := 0
