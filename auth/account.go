@@ -37,6 +37,8 @@ const (
 	FormTooLong    FormCode = "TOO_LONG"
 	FormTooCommon  FormCode = "TOO_COMMON"
 	FormTooSimilar FormCode = "TOO_SIMILAR"
+
+	FormWrongPassword FormCode = "WRONG_PASSWORD"
 )
 
 // FormProblem is one thing that is wrong with a form.
@@ -123,13 +125,20 @@ func (s *Service) checkForm(form UserForm) FormError {
 		e.add("password", FormRequired, "This field is required.")
 		return e
 	}
-	about := password.Attributes{
+	e.addPassword("password", s.Policy, form.Password, models.User{
 		Username: form.Username, Email: form.Email, FirstName: form.FirstName, LastName: form.LastName,
-	}
-	for _, p := range s.Policy.Check(form.Password, about) {
-		e.add("password", passwordCode(p.Kind), p.Message)
-	}
+	})
 	return e
+}
+
+// addPassword adds what is wrong with a new password of the user.
+func (e *FormError) addPassword(field string, policy *password.Policy, plain string, user models.User) {
+	about := password.Attributes{
+		Username: user.Username, Email: user.Email, FirstName: user.FirstName, LastName: user.LastName,
+	}
+	for _, p := range policy.Check(plain, about) {
+		e.add(field, passwordCode(p.Kind), p.Message)
+	}
 }
 
 // isEmail reports whether the text is a bare address, as in name@example.org.

@@ -37,7 +37,7 @@ func (s *Service) Inspect(ctx context.Context, raw string) (Inspected, error) {
 	if claims.SessionID == "" {
 		return Inspected{claims, user}, nil
 	}
-	if err := s.live(ctx, claims, userID); err != nil {
+	if err := s.lives(ctx, claims, userID); err != nil {
 		return Inspected{}, err
 	}
 	if claims.Kind == token.Access && claims.Epoch != user.Epoch {
@@ -46,8 +46,8 @@ func (s *Service) Inspect(ctx context.Context, raw string) (Inspected, error) {
 	return Inspected{claims, user}, nil
 }
 
-// live returns nil when the token's session is the user's, goes on, and is not past this refresh token.
-func (s *Service) live(ctx context.Context, claims token.Claims, userID int64) error {
+// lives returns nil when the token's session is the user's, goes on, and is not past this refresh token.
+func (s *Service) lives(ctx context.Context, claims token.Claims, userID int64) error {
 	session, err := s.Store.SessionByID(ctx, claims.SessionID)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("read session: %w", err)

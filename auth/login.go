@@ -22,21 +22,10 @@ func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
 		return Pair{}, err
 	}
 	now := s.now()
-	id, err := s.randomID()
+	session, err := s.newSession(ctx, user, now)
 	if err != nil {
 		return Pair{}, err
 	}
-	client := ClientFrom(ctx)
-	session := models.Session{
-		ID: id, UserID: user.ID, CreatedAt: now, LastUsedAt: now,
-		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
-	}
-	begun := now.Truncate(time.Second)
-	if s.SessionLifetime > 0 {
-		limit := begun.Add(s.SessionLifetime)
-		session.LimitAt = &limit
-	}
-	session.ExpiresAt = earlier(begun.Add(s.RefreshLifetime), session.LimitAt)
 	// The epoch is the one whose password was checked: a password or state that changed meanwhile ends the attempt.
 	err = s.Store.StartSession(ctx, &session, user.Epoch, s.UpdateLastLogin)
 	if errors.Is(err, models.ErrNotFound) {
@@ -53,6 +42,26 @@ func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
 		return Pair{}, err
 	}
 	return s.pair(user, session, refresh, now)
+}
+
+// newSession returns a session of the user that begins now, for the client of the request. It is not written yet.
+func (s *Service) newSession(ctx context.Context, user models.User, now time.Time) (models.Session, error) {
+	id, err := s.randomID()
+	if err != nil {
+		return models.Session{}, err
+	}
+	client := ClientFrom(ctx)
+	session := models.Session{
+		ID: id, UserID: user.ID, CreatedAt: now, LastUsedAt: now,
+		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
+	}
+	begun := now.Truncate(time.Second)
+	if s.SessionLifetime > 0 {
+		limit := begun.Add(s.SessionLifetime)
+		session.LimitAt = &limit
+	}
+	session.ExpiresAt = earlier(begun.Add(s.RefreshLifetime), session.LimitAt)
+	return session, nil
 }
 
 // credentials returns the active user of that name and password.
@@ -100,7 +109,7 @@ func (s *Service) userForLogin(ctx context.Context, name string) (models.User, e
 func (s *Service) rehash(ctx context.Context, user models.User, plain string) {
 	hash, err := s.Passwords.Hash(ctx, plain)
 	if err == nil {
-		err = s.Store.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
+		_, err = s.Store.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
 	}
 	if err != nil {
 		s.Logger.WarnContext(ctx, "password hash not renewed", "user_id", user.ID, "error", err)

@@ -11,8 +11,10 @@ import (
 	"latchkey/models"
 )
 
-// Refresh gives a new access token for a refresh token and, with rotation, the refresh token that follows it. Of any
-// number of calls with the same token, one succeeds. TOKEN_NOT_VALID with the reason when the token is not accepted.
+// Refresh gives a new access token for a refresh token and, with rotation, the refresh token that follows it (RFC 9700
+// section 4.14.2). Of any number of calls with the same token one rotates; the others get, within the leeway, the very
+// same successor, so that a lost reply or a second tab does no harm. A refresh token that was used up longer ago comes
+// from a thief or went to one, and ends the session. TOKEN_NOT_VALID with the reason when the token is not accepted.
 func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
 	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
 	if err != nil {
@@ -32,7 +34,7 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
 		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime),
 	})
 	if errors.Is(err, models.ErrNotFound) {
-		return Pair{}, s.explain(ctx, claims, now)
+		return s.refreshAgain(ctx, claims.SessionID, userID, generation, now)
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("refresh session: %w", err)
@@ -52,23 +54,54 @@ const (
 	textNoAccount = "No active account found for the given token."
 )
 
-// explain says why the refresh did not happen although the token's signature and expiry hold.
-func (s *Service) explain(ctx context.Context, claims token.Claims, now time.Time) error {
-	session, err := s.Store.SessionByID(ctx, claims.SessionID)
+// refreshAgain decides about a refresh token whose signature and expiry hold and which did not rotate: it is answered
+// as it was before, refused, or the end of its session.
+func (s *Service) refreshAgain(ctx context.Context, sessionID string, userID, generation int64, now time.Time) (Pair, error) {
+	session, err := s.Store.SessionByID(ctx, sessionID)
+	if errors.Is(err, models.ErrNotFound) {
+		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("read session: %w", err)
+	}
+	user, err := s.Store.UserByID(ctx, session.UserID)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return Pair{}, fmt.Errorf("read user: %w", err)
+	}
 	switch {
-	case errors.Is(err, models.ErrNotFound):
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
-	case err != nil:
-		return fmt.Errorf("read session: %w", err)
-	case session.EndedAt != nil:
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	case session.EndedAt != nil || session.UserID != userID:
+		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	case !now.Before(session.ExpiresAt):
-		return fault.TokenNotValid(fault.TokenExpired, textExpired)
+		return Pair{}, fault.TokenNotValid(fault.TokenExpired, textExpired)
+	case !user.IsActive:
+		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+	case generation >= session.Generation: // it was the newest and the user was inactive a moment ago, or no session made it
+		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+	case !s.usedUpJustNow(session, generation, now):
+		return Pair{}, s.reused(ctx, session)
+	case generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest
+		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
-	generation, _ := generationOf(claims)
-	if generation != session.Generation {
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	successor, err := s.refresh(user, session)
+	if err != nil {
+		return Pair{}, err
 	}
-	// Nothing else is asked of the session, so it is the user who is gone or inactive.
-	return fault.TokenNotValid(fault.TokenStale, textNoAccount)
+	return s.pair(user, session, successor, now)
+}
+
+// usedUpJustNow reports whether the generation was used up within the leeway. Of one so old that the session no longer
+// remembers when, although even the oldest it remembers is within the leeway, it gives the benefit of the doubt.
+func (s *Service) usedUpJustNow(session models.Session, generation int64, now time.Time) bool {
+	at, _ := session.RotatedAt(generation)
+	return s.ReuseLeeway > 0 && now.Sub(at) <= s.ReuseLeeway
+}
+
+// reused ends the session of a refresh token that came again, and then refuses: what was written stays written.
+func (s *Service) reused(ctx context.Context, session models.Session) error {
+	if err := s.end(ctx, session.ID); err != nil {
+		return err
+	}
+	s.Logger.WarnContext(ctx, "a used-up refresh token came again: session ended",
+		"session_id", session.ID, "user_id", session.UserID)
+	return fault.TokenNotValid(fault.TokenReused, textRevoked)
 }

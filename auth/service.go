@@ -17,6 +17,7 @@ import (
 
 	"latchkey/auth/keys"
 	"latchkey/auth/password"
+	"latchkey/auth/revocation"
 	"latchkey/auth/token"
 	"latchkey/fault"
 	"latchkey/models"
@@ -25,7 +26,7 @@ import (
 // Options is what New is handed. All of it is required but where a comment says otherwise.
 type Options struct {
 	Store     models.Store
-	Keys      *keys.Ring
+	Keys      *keys.Live
 	Codec     *token.Codec
 	Passwords *password.Hasher
 	Policy    *password.Policy
@@ -36,7 +37,9 @@ type Options struct {
 	AccessLifetime  time.Duration
 	RefreshLifetime time.Duration // the idle limit of a session
 	SessionLifetime time.Duration // the absolute limit of a session; 0: none
+	ReuseLeeway     time.Duration // how long the predecessor of a refresh token is answered with that token; 0: never
 	Rotate          bool          // give a new refresh token with each refresh
+	Leeway          time.Duration // clock skew allowed on the times in a token
 	UpdateLastLogin bool
 }
 
@@ -44,6 +47,7 @@ type Options struct {
 type Service struct {
 	Options
 	*Verifier
+	live live
 }
 
 // New returns a Service.
@@ -52,7 +56,12 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Options: o, Verifier: v}, nil
+	set := revocation.NewSet()
+	s := &Service{Options: o, Verifier: v, live: live{set: set, started: time.Now()}}
+	s.live.feed = revocation.NewSync(revocation.Options{
+		Set: set, Feed: o.Store, KeysChanged: s.reloadKeys, Now: o.Now, Logger: o.Logger,
+	})
+	return s, nil
 }
 
 // Pair is what a sign-in or a refresh gives.
@@ -103,7 +112,7 @@ func (s *Service) access(user models.User, session models.Session, now time.Time
 	raw, err := s.Codec.Sign(token.Claims{
 		Kind: token.Access, ID: id, UserID: user.IDText(), SessionID: session.ID,
 		Epoch: user.Epoch, Roles: user.RoleNames(), IssuedAt: issued, ExpiresAt: expires,
-	}, s.Keys.Signing())
+	}, s.Keys.Ring().Signing())
 	return raw, expires, err
 }
 
@@ -113,7 +122,7 @@ func (s *Service) refresh(user models.User, session models.Session) (string, err
 		Kind: token.Refresh, ID: refreshID(session.ID, session.Generation), UserID: user.IDText(),
 		SessionID: session.ID, Epoch: user.Epoch, IssuedAt: session.LastUsedAt.Truncate(time.Second),
 		ExpiresAt: session.ExpiresAt,
-	}, s.Keys.Signing())
+	}, s.Keys.Ring().Signing())
 }
 
 // earlier returns t, or the session's absolute limit where that is earlier.
@@ -179,6 +188,11 @@ func (s *Service) Me(ctx context.Context) (models.User, error) {
 	if err != nil {
 		return models.User{}, err
 	}
+	return s.userOf(ctx, caller)
+}
+
+// userOf returns the caller's user, as Me does.
+func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, error) {
 	id, err := strconv.ParseInt(caller.UserID, 10, 64)
 	if err != nil {
 		return models.User{}, fault.Unauthenticated(fault.TokenMalformed, "User not found")

@@ -1,0 +1,365 @@
+package keys_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/auth/keys"
+	"latchkey/auth/token"
+	"latchkey/models"
+)
+
+// table keeps signing keys as the database does.
+type table struct {
+	mu      sync.Mutex
+	rows    []models.SigningKey
+	readErr error
+	keepErr error
+}
+
+func (t *table) SigningKeys(context.Context) ([]models.SigningKey, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]models.SigningKey{}, t.rows...), t.readErr
+}
+
+func (t *table) CreateSigningKey(_ context.Context, k *models.SigningKey) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.keepErr != nil {
+		return t.keepErr
+	}
+	for _, row := range t.rows {
+		if row.Algorithm == k.Algorithm && row.State() == k.State() {
+			return &models.ConflictError{Field: "algorithm"}
+		}
+	}
+	t.rows = append(t.rows, *k)
+	return nil
+}
+
+func (t *table) find(id string, state models.KeyState) *models.SigningKey {
+	for i, row := range t.rows {
+		if row.ID == id && row.State() == state {
+			return &t.rows[i]
+		}
+	}
+	return nil
+}
+
+func (t *table) RotateSigningKey(_ context.Context, r models.Rotation) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	from := t.find(r.From, models.KeyActive)
+	if from == nil {
+		return false, nil
+	}
+	to := t.find(r.To, models.KeyNext)
+	if to == nil {
+		return false, models.ErrNotFound
+	}
+	from.RetiredAt, from.ExpiresAt = &r.Now, &r.ExpiresAt
+	to.ActivatedAt = &r.Now
+	t.rows = append(t.rows, r.Next)
+	return true, nil
+}
+
+func (t *table) ExpireSigningKey(_ context.Context, id string, now time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	row := t.find(id, models.KeyRetired)
+	if row == nil {
+		row = t.find(id, models.KeyNext)
+	}
+	if row == nil {
+		return models.ErrNotFound
+	}
+	row.RetiredAt, row.ExpiresAt = &now, &now
+	return nil
+}
+
+// add seals a key into a row, whatever is there.
+func (t *table) add(tt *testing.T, k token.Key, retired bool) {
+	tt.Helper()
+	row := models.SigningKey{
+		ID: k.ID, Algorithm: k.Algorithm, Sealed: seal(tt, sealer(tt, secret), k), CreatedAt: now, ActivatedAt: &now,
+	}
+	if retired {
+		later := now.Add(time.Hour)
+		row.RetiredAt, row.ExpiresAt = &now, &later
+	}
+	t.rows = append(t.rows, row)
+}
+
+func keeper(t *testing.T, kept *table, algorithm string) *keys.Keeper {
+	t.Helper()
+	return &keys.Keeper{
+		Kept: kept, Sealer: sealer(t, secret), Algorithm: algorithm, Lifetime: 24 * time.Hour, Random: rand.Reader,
+		Now: func() time.Time { return now },
+	}
+}
+
+func load(t *testing.T, kept *table, algorithm string) (*keys.Ring, error) {
+	t.Helper()
+	return keeper(t, kept, algorithm).Load(t.Context())
+}
+
+// states returns how many keys are in each state.
+func (t *table) states() map[models.KeyState]int {
+	n := map[models.KeyState]int{}
+	for _, row := range t.rows {
+		n[row.State()]++
+	}
+	return n
+}
+
+func TestLoadMakesTheFirstKeysOnce(t *testing.T) {
+	kept := &table{}
+	first, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameKey(first.Signing(), second.Signing()) {
+		t.Errorf("signs with %q and then %q", first.Signing().ID, second.Signing().ID)
+	}
+	if n := kept.states(); len(kept.rows) != 2 || n[models.KeyActive] != 1 || n[models.KeyNext] != 1 {
+		t.Errorf("got %v, want an active and a next key", n)
+	}
+	for _, row := range kept.rows {
+		if key, err := first.Lookup(t.Context(), row.ID); err != nil || !bytes.Contains(first.JWKS(), []byte(row.ID)) {
+			t.Errorf("the %s key is not published: %v", row.State(), err)
+		} else if private := must(key.Private.(*ecdsa.PrivateKey).Bytes()); bytes.Contains(row.Sealed, private) {
+			t.Error("a private key can be read in its row")
+		}
+	}
+}
+
+func TestNodesThatStartAtOnceSignWithOneKey(t *testing.T) {
+	kept := &table{}
+	rings := make([]*keys.Ring, 16)
+	var wg sync.WaitGroup
+	for i := range rings {
+		wg.Go(func() {
+			ring, err := load(t, kept, "EdDSA")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			rings[i] = ring
+		})
+	}
+	wg.Wait()
+	if len(kept.rows) != 2 {
+		t.Fatalf("got %d keys, want 2", len(kept.rows))
+	}
+	for _, ring := range rings[1:] {
+		if ring != nil && rings[0] != nil && ring.Signing().ID != rings[0].Signing().ID {
+			t.Errorf("signs with %q, another node with %q", ring.Signing().ID, rings[0].Signing().ID)
+		}
+	}
+}
+
+func TestLoadKeepsWhatStillVerifies(t *testing.T) {
+	old, es, ed, hs, over := generate(t, "ES256"), generate(t, "ES256"), generate(t, "EdDSA"), generate(t, "HS256"), generate(t, "ES256")
+	kept := &table{}
+	kept.add(t, old, true)
+	kept.add(t, ed, false)
+	kept.add(t, es, false)
+	kept.add(t, hs, true)
+	kept.add(t, over, true)
+	kept.rows[4].ExpiresAt = &now
+	ring, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameKey(ring.Signing(), es) {
+		t.Errorf("signs with %q, want the active one", ring.Signing().ID)
+	}
+	for _, k := range []token.Key{old, es, ed, hs} {
+		if _, err := ring.Lookup(t.Context(), k.ID); err != nil {
+			t.Errorf("%s key %s: %v", k.Algorithm, k.ID, err)
+		}
+	}
+	if _, err := ring.Lookup(t.Context(), over.ID); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("a key whose time is over: got %v", err)
+	}
+}
+
+func TestRotate(t *testing.T) {
+	kept := &table{}
+	k := keeper(t, kept, "ES256")
+	before, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rotated, err := k.RotateIfDue(t.Context(), time.Hour); rotated || err != nil {
+		t.Errorf("before it is due: %v, %v", rotated, err)
+	}
+	begun := now
+	k.Now = func() time.Time { return begun.Add(time.Hour) }
+	won := make(chan bool, 16)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			rotated, err := k.RotateIfDue(t.Context(), time.Hour)
+			if err != nil {
+				t.Error(err)
+			}
+			won <- rotated
+		})
+	}
+	wg.Wait()
+	close(won)
+	n := 0
+	for w := range won {
+		if w {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d of 16 nodes rotated, want 1", n)
+	}
+	after, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(before.JWKS(), []byte(after.Signing().ID)) {
+		t.Error("the key that took over was not published before")
+	}
+	if _, err := after.Lookup(t.Context(), before.Signing().ID); err != nil {
+		t.Errorf("the key before does not verify: %v", err)
+	}
+	k.Now = func() time.Time { return begun.Add(25 * time.Hour) }
+	if after, err = k.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.Lookup(t.Context(), before.Signing().ID); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("after the last token of the key before: got %v", err)
+	}
+}
+
+func TestRetire(t *testing.T) {
+	for _, state := range []models.KeyState{models.KeyActive, models.KeyNext, models.KeyRetired} {
+		t.Run(string(state), func(t *testing.T) {
+			kept := &table{}
+			k := keeper(t, kept, "EdDSA")
+			if _, err := k.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := k.Rotate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var id string
+			for _, row := range kept.rows {
+				if row.State() == state {
+					id = row.ID
+				}
+			}
+			if err := k.Retire(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			ring, err := k.Load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ring.Lookup(t.Context(), id); !errors.Is(err, token.ErrUnknownKey) || bytes.Contains(ring.JWKS(), []byte(id)) {
+				t.Errorf("the key still verifies or is published: %v", err)
+			}
+			if n := kept.states(); n[models.KeyActive] != 1 || n[models.KeyNext] != 1 {
+				t.Errorf("got %v, want one active and one next key", n)
+			}
+		})
+	}
+	if err := keeper(t, &table{}, "EdDSA").Retire(t.Context(), "none"); !errors.Is(err, keys.ErrNoSuchKey) {
+		t.Errorf("an unknown kid: got %v", err)
+	}
+}
+
+func TestLiveReadsTheKeysAnewForAnUnknownKid(t *testing.T) {
+	kept := &table{}
+	k := keeper(t, kept, "ES256")
+	ring, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	live := keys.NewLive(ring, func(ctx context.Context) (*keys.Ring, error) {
+		reads++ // under Live's lock
+		return k.Load(ctx)
+	})
+	if _, err := k.Rotate(t.Context()); err != nil { // as another node does
+		t.Fatal(err)
+	}
+	newest := kept.rows[len(kept.rows)-1].ID
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			if _, err := live.Lookup(t.Context(), newest); err != nil {
+				t.Errorf("a key that another node made: %v", err)
+			}
+			if _, err := live.Lookup(t.Context(), string(rune('a'+i))); !errors.Is(err, token.ErrUnknownKey) {
+				t.Errorf("a made-up kid: got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if reads != 1 {
+		t.Errorf("the keys were read %d times, want once", reads)
+	}
+}
+
+func TestLoadMakesAKeyWhereOnlyOthersAreLeft(t *testing.T) {
+	old, ed := generate(t, "ES256"), generate(t, "EdDSA")
+	kept := &table{}
+	kept.add(t, old, true)
+	kept.add(t, ed, false)
+	ring, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := ring.Signing().ID; len(kept.rows) != 4 || id == old.ID || id == ed.ID {
+		t.Errorf("got %d rows, signing with %q; want a new key", len(kept.rows), id)
+	}
+}
+
+func TestLoadMakesNoKeyWhenItFails(t *testing.T) {
+	down := errors.New("the database is down")
+	for _, tt := range []struct {
+		name  string
+		kept  *table
+		other bool // sealed under another secret
+		want  error
+	}{
+		{"the table cannot be read", &table{readErr: down}, false, down},
+		{"the key cannot be kept", &table{keepErr: down}, false, down},
+		{"the secret is another", &table{}, true, keys.ErrWrongSecret},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := sealer(t, secret)
+			if tt.other {
+				tt.kept.add(t, generate(t, "ES256"), true)
+				s = sealer(t, bytes.ToUpper(secret))
+			}
+			before := len(tt.kept.rows)
+			k := keeper(t, tt.kept, "ES256")
+			k.Sealer = s
+			ring, err := k.Load(t.Context())
+			if ring != nil || !errors.Is(err, tt.want) {
+				t.Errorf("got error %v, want %v", err, tt.want)
+			}
+			if len(tt.kept.rows) != before {
+				t.Error("a new key was made")
+			}
+		})
+	}
+}

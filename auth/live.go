@@ -1,0 +1,123 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"latchkey/auth/revocation"
+	"latchkey/auth/token"
+	"latchkey/fault"
+	"latchkey/models"
+)
+
+// How a node goes on whose revocation feed has fallen behind: it asks the database for each request; while that does
+// not answer either it trusts what it knows for a while; then it refuses.
+const (
+	freshFor   = 2 * time.Second        // how old the feed may be to be believed
+	trustFor   = 10 * time.Second       // how much longer it is believed while the database is gone
+	askTimeout = 500 * time.Millisecond // for one question about one token
+	breakFor   = time.Second            // after a question without an answer, none is asked for so long
+	clockSkew  = time.Minute            // between nodes: revocations are kept for so much longer
+)
+
+// live is what a Service knows about what was revoked.
+type live struct {
+	set     *revocation.Set
+	feed    *revocation.Sync
+	started time.Time    // of the breaker's clock, which is monotonic
+	askFrom atomic.Int64 // when the database may be asked again
+}
+
+// VerifyAccess implements AccessVerifier: what a Verifier does, and then whether the token was revoked. Neither reads
+// the database while the feed is fresh. A fault is never told as a bad token.
+func (s *Service) VerifyAccess(ctx context.Context, raw string) (*Caller, error) {
+	caller, err := s.Verifier.VerifyAccess(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	problem, err := s.revoked(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	if problem != "" {
+		return nil, &token.Error{Problem: problem, Message: textRevoked}
+	}
+	return caller, nil
+}
+
+func (s *Service) revoked(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
+	known := s.live.set.Problem(c.SessionID, c.UserID, c.Epoch)
+	age := s.live.feed.Age()
+	if known != "" || age <= freshFor {
+		return known, nil
+	}
+	problem, err := s.ask(ctx, c)
+	if err != nil && age > freshFor+trustFor {
+		return "", fmt.Errorf("the revocation feed is %s old: %w", age.Round(time.Second), err)
+	}
+	return problem, nil
+}
+
+var errNotAsked = errors.New("the database did not answer just now")
+
+// ask asks the database about one token.
+func (s *Service) ask(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
+	if int64(time.Since(s.live.started)) < s.live.askFrom.Load() {
+		return "", errNotAsked
+	}
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	problem, err := s.problemInStore(asking, c)
+	if err != nil && ctx.Err() == nil { // a client that left says nothing about the database
+		s.live.askFrom.Store(int64(time.Since(s.live.started) + breakFor))
+	}
+	return problem, err
+}
+
+func (s *Service) problemInStore(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
+	if c.SessionID != "" {
+		session, err := s.Store.SessionByID(ctx, c.SessionID)
+		if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
+			return fault.TokenRevoked, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	_, err := s.userOf(ctx, c)
+	if refusal, ok := errors.AsType[*fault.Error](err); ok {
+		return refusal.Reason, nil
+	}
+	return "", err
+}
+
+// Ready returns nil while what was revoked elsewhere is known here.
+func (s *Service) Ready() error {
+	if age := s.live.feed.Age(); age > freshFor {
+		return fmt.Errorf("the revocation feed is %s old", age.Round(time.Second))
+	}
+	return nil
+}
+
+// Load reads what was revoked, before the first token is checked.
+func (s *Service) Load(ctx context.Context) error { return s.live.feed.Load(ctx) }
+
+// Follow keeps what was revoked equal to the database until ctx ends.
+func (s *Service) Follow(ctx context.Context) { s.live.feed.Run(ctx) }
+
+// until is how long a revocation made now is needed: as long as the longest-lived access token.
+func (s *Service) until() time.Time {
+	return s.now().Add(s.AccessLifetime + s.Leeway + clockSkew)
+}
+
+// reloadKeys reads the keys anew and forgets which tokens verified under the old ones.
+func (s *Service) reloadKeys(ctx context.Context) error {
+	if err := s.Keys.Reload(ctx); err != nil {
+		return fmt.Errorf("reload signing keys: %w", err)
+	}
+	s.Verifier.verified.Purge()
+	return nil
+}

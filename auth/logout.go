@@ -1,0 +1,232 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"latchkey/auth/token"
+	"latchkey/fault"
+	"latchkey/models"
+)
+
+// Logout ends the session of a refresh token, or without one the session of the request's access token. From the
+// moment it returns no token of that session is accepted on this node, and within a second on no other. Ending a
+// session that has ended is no error.
+func (s *Service) Logout(ctx context.Context, refresh *string) error {
+	if refresh == nil {
+		caller, err := CallerFrom(ctx)
+		if err != nil {
+			return err
+		}
+		return s.end(ctx, caller.SessionID)
+	}
+	claims, err := s.Codec.ParseKind(ctx, *refresh, s.Keys.Lookup, token.Refresh)
+	if err != nil {
+		return refused(err)
+	}
+	if _, ok := generationOf(claims); !ok {
+		return fault.TokenNotValid(fault.TokenMalformed, "")
+	}
+	return s.end(ctx, claims.SessionID)
+}
+
+// end ends a session, here before it returns.
+func (s *Service) end(ctx context.Context, sessionID string) error {
+	until := s.until()
+	if _, err := s.Store.EndSession(ctx, sessionID, s.now(), until); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	s.live.set.Add(models.Revocation{SessionID: sessionID, ExpiresAt: until})
+	return nil
+}
+
+// EndSession ends one of the caller's own sessions. NOT_FOUND for any other.
+func (s *Service) EndSession(ctx context.Context, id string) error {
+	user, err := s.Me(ctx)
+	if err != nil {
+		return err
+	}
+	session, err := s.Store.SessionByID(ctx, id)
+	if errors.Is(err, models.ErrNotFound) || err == nil && (session.UserID != user.ID || session.EndedAt != nil) {
+		return fault.New(fault.KindNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
+	}
+	return s.end(ctx, id)
+}
+
+// EndSessions ends the caller's sessions, all or all but the current one, and returns how many it ended.
+func (s *Service) EndSessions(ctx context.Context, exceptCurrent bool) (int, error) {
+	user, err := s.Me(ctx)
+	if err != nil {
+		return 0, err
+	}
+	caller, err := CallerFrom(ctx)
+	if err != nil {
+		return 0, err
+	}
+	except := ""
+	if exceptCurrent {
+		except = caller.SessionID
+	}
+	until := s.until()
+	ids, err := s.Store.EndSessions(ctx, user.ID, except, s.now(), until)
+	if err != nil {
+		return 0, fmt.Errorf("end sessions: %w", err)
+	}
+	for _, id := range ids {
+		s.live.set.Add(models.Revocation{SessionID: id, ExpiresAt: until})
+	}
+	return len(ids), nil
+}
+
+// Sessions returns the sessions of a user that go on, the last used first. They are for their owner: anybody else is
+// refused as FORBIDDEN.
+func (s *Service) Sessions(ctx context.Context, owner models.User) ([]models.Session, error) {
+	caller, err := CallerFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if caller.UserID != owner.IDText() {
+		return nil, fault.Forbidden(models.PermUsersRead)
+	}
+	list, err := s.Store.SessionsOf(ctx, owner.ID, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	return list, nil
+}
+
+// IsCurrent reports whether the session is that of the request's access token.
+func IsCurrent(ctx context.Context, session models.Session) bool {
+	caller, err := CallerFrom(ctx)
+	return err == nil && caller.SessionID == session.ID
+}
+
+// ChangePassword changes the caller's password, ends every session of theirs, this one too, and begins a new one. A
+// FormError says what is wrong with the passwords.
+func (s *Service) ChangePassword(ctx context.Context, current, replacement string) (Pair, error) {
+	user, err := s.Me(ctx)
+	if err != nil {
+		return Pair{}, err
+	}
+	result, err := s.Passwords.Verify(ctx, current, string(user.PasswordHash))
+	if err != nil {
+		return Pair{}, busy(err)
+	}
+	if problems := s.checkChange(user, result.Match, replacement); len(problems) > 0 {
+		return Pair{}, problems
+	}
+	hash, err := s.Passwords.Hash(ctx, replacement)
+	if err != nil {
+		return Pair{}, busy(err)
+	}
+	now, until := s.now(), s.until()
+	session, err := s.newSession(ctx, user, now)
+	if err != nil {
+		return Pair{}, err
+	}
+	err = s.Store.Tx(ctx, func(tx models.Store) error {
+		replaced, err := tx.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
+		if err != nil {
+			return err
+		}
+		if !replaced { // it was changed meanwhile, so what was given as current no longer is
+			return FormError{wrongPassword()}
+		}
+		// The epoch makes every older access token stale, so the sessions need no revocation each.
+		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, until); err != nil {
+			return err
+		}
+		if _, err := tx.EndSessions(ctx, user.ID, "", now, time.Time{}); err != nil {
+			return err
+		}
+		return tx.StartSession(ctx, &session, user.Epoch, false)
+	})
+	if form, ok := errors.AsType[FormError](err); ok {
+		return Pair{}, form
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("change password: %w", err)
+	}
+	s.live.set.Add(models.Revocation{UserID: user.ID, Epoch: user.Epoch, ExpiresAt: until})
+	refresh, err := s.refresh(user, session)
+	if err != nil {
+		return Pair{}, err
+	}
+	return s.pair(user, session, refresh, now)
+}
+
+func wrongPassword() FormProblem {
+	return FormProblem{"current", FormWrongPassword, "Your old password was entered incorrectly. Please enter it again."}
+}
+
+func (s *Service) checkChange(user models.User, matches bool, replacement string) FormError {
+	var e FormError
+	if !matches {
+		e = append(e, wrongPassword())
+	}
+	if replacement == "" {
+		e.add("new", FormRequired, "This field is required.")
+		return e
+	}
+	e.addPassword("new", s.Policy, replacement, user)
+	return e
+}
+
+// SetActive makes a user active or inactive. An inactive user's tokens are STALE at once, and the sessions end.
+func (s *Service) SetActive(ctx context.Context, userID int64, active bool) error {
+	return s.change(ctx, userID, func(tx models.Store) error {
+		if _, err := tx.SetActive(ctx, userID, active); err != nil {
+			return err
+		}
+		if active {
+			return nil
+		}
+		_, err := tx.EndSessions(ctx, userID, "", s.now(), time.Time{})
+		return err
+	})
+}
+
+// SetRoles gives a user exactly the roles of those names. Access tokens with the old ones are STALE at once.
+func (s *Service) SetRoles(ctx context.Context, userID int64, names []string) error {
+	return s.change(ctx, userID, func(tx models.Store) error { return tx.SetUserRoles(ctx, userID, names) })
+}
+
+// change writes what makes a user's access tokens untrue and raises the epoch, in one transaction.
+func (s *Service) change(ctx context.Context, userID int64, write func(models.Store) error) error {
+	until := s.until()
+	var epoch int64
+	err := s.Store.Tx(ctx, func(tx models.Store) (err error) {
+		if epoch, err = tx.RaiseEpoch(ctx, userID, until); err != nil {
+			return err
+		}
+		return write(tx)
+	})
+	if errors.Is(err, models.ErrNotFound) {
+		return fault.New(fault.KindNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("change user %s: %w", strconv.FormatInt(userID, 10), err)
+	}
+	s.live.set.Add(models.Revocation{UserID: userID, Epoch: epoch, ExpiresAt: until})
+	return nil
+}
+
+// DeleteUser removes a user with sessions and all. Their tokens are STALE at once.
+func (s *Service) DeleteUser(ctx context.Context, userID int64) error {
+	until := s.until()
+	err := s.Store.DeleteUser(ctx, userID, until)
+	if errors.Is(err, models.ErrNotFound) {
+		return fault.New(fault.KindNotFound)
+	}
+	if err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	s.live.set.Add(models.Revocation{UserID: userID, Epoch: models.EpochOfDeleted, ExpiresAt: until})
+	return nil
+}
