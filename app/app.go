@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"latchkey/auth"
@@ -25,7 +26,8 @@ type App struct {
 	Settings *config.Settings
 	Store    *store.Store
 	Auth     *auth.Service
-	Keys     *keys.Ring
+	Keys     *keys.Live
+	Keeper   *keys.Keeper // nil where the signing key is in the settings
 	Logger   *slog.Logger
 }
 
@@ -73,7 +75,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 	for _, step := range applied {
 		a.Logger.InfoContext(ctx, "schema step applied", "version", step.Version, "name", step.Name)
 	}
-	if a.Keys, err = a.loadKeys(ctx, o.Now()); err != nil {
+	if a.Keys, err = a.loadKeys(ctx, o.Now); err != nil {
 		return err
 	}
 	hasher, err := password.New(password.Options{Params: o.Hashing, Random: rand.Reader})
@@ -91,17 +93,31 @@ func (a *App) build(ctx context.Context, o Options) error {
 		AccessLifetime:  s.AccessTokenLifetime,
 		RefreshLifetime: s.RefreshTokenLifetime,
 		SessionLifetime: s.SessionLifetime,
+		ReuseLeeway:     s.RefreshReuseLeeway,
 		Rotate:          s.RotateRefreshTokens,
+		Leeway:          s.Leeway,
 		UpdateLastLogin: s.UpdateLastLogin,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.Auth.Load(ctx)
+}
+
+// Follow keeps what other processes change known here, and does what is due from time to time, until ctx ends.
+func (a *App) Follow(ctx context.Context) {
+	var group sync.WaitGroup
+	group.Go(func() { a.Auth.Follow(ctx) })
+	group.Go(func() { a.maintain(ctx) })
+	group.Wait()
 }
 
 // loadKeys returns the ring of the key in the settings, where there is one, else of the keys in the database.
-func (a *App) loadKeys(ctx context.Context, now time.Time) (*keys.Ring, error) {
+func (a *App) loadKeys(ctx context.Context, now func() time.Time) (*keys.Live, error) {
 	s := a.Settings
 	if s.SigningKey != "" || s.SigningKeyFile != "" {
-		return configuredKey(s)
+		ring, err := configuredKey(s)
+		return keys.NewLive(ring, nil), err
 	}
 	secret, err := a.secret(ctx)
 	if err != nil {
@@ -111,12 +127,16 @@ func (a *App) loadKeys(ctx context.Context, now time.Time) (*keys.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.Load(ctx, a.Store, sealer, s.Algorithm, now, rand.Reader)
+	a.Keeper = &keys.Keeper{
+		Kept: a.Store, Sealer: sealer, Algorithm: s.Algorithm, Now: now, Random: rand.Reader,
+		Lifetime: max(s.AccessTokenLifetime, s.RefreshTokenLifetime) + s.Leeway + time.Minute,
+	}
+	ring, err := a.Keeper.Load(ctx)
 	if errors.Is(err, keys.ErrWrongSecret) {
 		return nil, fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under",
 			a.secretName())
 	}
-	return ring, err
+	return keys.NewLive(ring, a.Keeper.Load), err
 }
 
 func configuredKey(s *config.Settings) (*keys.Ring, error) {

@@ -26,12 +26,14 @@ import (
 const childVariable = "APP_TEST_SERVE"
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(childVariable); url != "" {
-		if err := serveChild(url); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, run := range map[string]func(string) error{childVariable: serveChild, stormVariable: stormChild} {
+		if url := os.Getenv(variable); url != "" {
+			if err := run(url); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -16,7 +17,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "o
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if err := a.Store.Ready(ctx); err != nil {
+	if err := errors.Join(a.Store.Ready(ctx), a.Auth.Ready()); err != nil {
 		a.Logger.WarnContext(r.Context(), "not ready", "error", err)
 		answer(w, http.StatusServiceUnavailable, "not ready\n")
 		return

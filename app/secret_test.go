@@ -31,7 +31,7 @@ func openFile(t *testing.T, path, secretKey string) (keys, log string, err error
 		return "", b.String(), err
 	}
 	defer a.Close() //nolint:errcheck // it is opened again, or not
-	return string(a.Keys.JWKS()), b.String(), nil
+	return string(a.Keys.Ring().JWKS()), b.String(), nil
 }
 
 // madeFile returns the path of a database that has its secret beside it, and its keys.

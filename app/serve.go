@@ -47,6 +47,9 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelDebug),
 	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop() // after the last request
+	go a.Follow(following)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	a.Logger.InfoContext(ctx, "listening", "address", l.Addr().String())

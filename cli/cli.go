@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"latchkey/config"
@@ -30,16 +31,17 @@ type Environment struct {
 
 // command is one thing the program can do.
 type command struct {
-	name    string
-	summary string // a sentence, for the list of commands
-	details string // what else its help says, in sentences
-	options []option
-	run     func(ctx context.Context, env Environment, flags map[string]string) error
+	name     string // one word, or two
+	argument string // what stands for the one argument in the help; empty: there is none
+	summary  string // a sentence, for the list of commands
+	details  string // what else its help says, in sentences
+	options  []option
+	run      func(ctx context.Context, env Environment, flags map[string]string) error
 }
 
 // commands returns all of them, in the order of the help. The first is run where none is named.
 func commands() []command {
-	return []command{serve(), migrate(), createSuperuser(), schema(), healthcheck(), version()}
+	return []command{serve(), migrate(), createSuperuser(), keysList(), keysRotate(), keysRetire(), schema(), healthcheck(), version()}
 }
 
 // Main runs the command in args, which are without the program's name, and returns the exit status: 0 done, 1 it
@@ -90,13 +92,16 @@ func choose(args []string) (command, []string, error) {
 	}
 	names := make([]string, len(all))
 	for i, c := range all {
-		if c.name == args[0] {
-			return c, args[1:], nil
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(words, args[:len(words)]) {
+			return c, args[len(words):], nil
 		}
 		names[i] = c.name
 	}
 	text := "there is no such command;"
-	if near, ok := config.Nearest(args[0], names); ok {
+	if near, ok := config.Nearest(strings.Join(args[:min(2, len(args))], " "), names); ok {
+		text += " did you mean " + near + "?"
+	} else if near, ok := config.Nearest(args[0], names); ok {
 		text += " did you mean " + near + "?"
 	}
 	return command{}, nil, usageError(text + " `latchkey --help` lists the commands")

@@ -32,6 +32,9 @@ func (c command) printHelp(w io.Writer) error {
 	if len(c.options) > 0 {
 		b.WriteString(" [FLAG ...]")
 	}
+	if c.argument != "" {
+		b.WriteString(" " + c.argument)
+	}
 	b.WriteString("\n\n")
 	wrap(&b, "", c.summary)
 	if c.details != "" {

@@ -64,6 +64,13 @@ func (c command) parse(args []string) (map[string]string, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, c.misused(err)
 	}
+	if c.argument != "" {
+		if set.NArg() != 1 {
+			return nil, c.usage("one %s is needed, after the flags", c.argument)
+		}
+		flags[c.argument] = set.Arg(0)
+		return flags, nil
+	}
 	if set.NArg() == 0 {
 		return flags, nil
 	}

@@ -85,7 +85,7 @@ func TestServeFinishesTheRequestsThatAreUnderWay(t *testing.T) {
 	}
 }
 
-func TestTwoNodesThatStartAtOnceMakeOneSuperuserAndOneKey(t *testing.T) {
+func TestTwoNodesThatStartAtOnceMakeOneSuperuserAndOneSetOfKeys(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, url string) {
 		settings := environment("LATCHKEY_DATABASE_URL="+url, "LATCHKEY_SECRET_KEY=made up for the tests of package cli")
 		const nodes = 3
@@ -128,7 +128,7 @@ func TestTwoNodesThatStartAtOnceMakeOneSuperuserAndOneKey(t *testing.T) {
 		if len(keys) != 1 {
 			t.Errorf("the nodes publish %d different sets of keys", len(keys))
 		}
-		expectOneKey(t, url)
+		expectTwoKeys(t, url)
 		for _, s := range started {
 			if status, err := s.stop(); status != 0 || err != nil {
 				t.Errorf("exit status %d, %v; the log:\n%s", status, err, s.log.String())
@@ -146,7 +146,7 @@ func shownPasswords(printed string) []string {
 	return list
 }
 
-func expectOneKey(t *testing.T, url string) {
+func expectTwoKeys(t *testing.T, url string) {
 	t.Helper()
 	db, err := app.OpenStore(t.Context(), &config.Settings{DatabaseURL: url})
 	if err != nil {
@@ -154,8 +154,8 @@ func expectOneKey(t *testing.T, url string) {
 	}
 	defer db.Close() //nolint:errcheck // it was only read
 	rows, err := db.SigningKeys(t.Context())
-	if err != nil || len(rows) != 1 {
-		t.Errorf("the database holds %d signing keys, %v, want 1", len(rows), err)
+	if err != nil || len(rows) != 2 {
+		t.Errorf("the database holds %d signing keys, %v, want the active and the next one", len(rows), err)
 	}
 }
 

@@ -22,11 +22,13 @@ type Settings struct {
 	Algorithm      string
 	SigningKey     string // empty: in SigningKeyFile, or made and kept in the database
 	SigningKeyFile string
+	KeyRotation    time.Duration // of keys in the database; 0: never by itself
 
 	AccessTokenLifetime  time.Duration
 	RefreshTokenLifetime time.Duration
 	SessionLifetime      time.Duration // 0: without limit
 	RotateRefreshTokens  bool
+	RefreshReuseLeeway   time.Duration // 0: never
 	Leeway               time.Duration
 	Issuer               string // empty: none
 	Audience             string // empty: none

@@ -33,7 +33,7 @@ func TestWithoutAnySettingTheDefaultsCount(t *testing.T) {
 	want := &config.Settings{
 		Addr: "127.0.0.1:8000", DatabaseURL: "sqlite:data/latchkey.db", Algorithm: "ES256",
 		AccessTokenLifetime: 5 * time.Minute, RefreshTokenLifetime: 24 * time.Hour, SessionLifetime: 720 * time.Hour,
-		RotateRefreshTokens: true, UserIDClaim: "user_id", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
+		RotateRefreshTokens: true, RefreshReuseLeeway: 10 * time.Second, KeyRotation: 2160 * time.Hour, UserIDClaim: "user_id", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
 		LogLevel: "info",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

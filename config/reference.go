@@ -89,6 +89,10 @@ func (s *Settings) databaseTable() []Setting {
 	}, {
 		Variable: "LATCHKEY_SIGNING_KEY_FILE", Placeholder: "PATH", set: text(&s.SigningKeyFile),
 		Help: "The file that holds the signing key, instead of LATCHKEY_SIGNING_KEY.",
+	}, {
+		Variable: "LATCHKEY_KEY_ROTATION", Placeholder: "DURATION", Default: "2160h", set: duration(&s.KeyRotation),
+		Help: "How often the next key in the database takes over. Tokens of the one before go on until they expire. " +
+			"0: never by itself.",
 	}}
 }
 
@@ -109,6 +113,12 @@ func (s *Settings) tokenTable() []Setting {
 		Variable: "LATCHKEY_ROTATE_REFRESH_TOKENS", Default: "true", set: truth(&s.RotateRefreshTokens),
 		Help: "Give a new refresh token with each refresh and accept the old one no more. false: the refresh token " +
 			"stays the same until it expires.",
+	}, {
+		Variable: "LATCHKEY_REFRESH_REUSE_LEEWAY", Placeholder: "DURATION", Default: "10s",
+		set: duration(&s.RefreshReuseLeeway),
+		Help: "How long a refresh token that was just used up may be sent again, by a client that lost the reply or a " +
+			"second tab: it gets the very same successor. Sent later, it ends the session. 0: never; two tabs that " +
+			"refresh at once are then signed out.",
 	}, {
 		Variable: "LATCHKEY_LEEWAY", Placeholder: "DURATION", Default: "0s", set: duration(&s.Leeway),
 		Help: "Clock skew allowed on the times in a token: exp, iat and nbf.",

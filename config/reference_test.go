@@ -23,6 +23,8 @@ func another() map[string]string {
 		"LATCHKEY_REFRESH_TOKEN_LIFETIME": "1h30m",
 		"LATCHKEY_SESSION_LIFETIME":       "0",
 		"LATCHKEY_ROTATE_REFRESH_TOKENS":  "false",
+		"LATCHKEY_KEY_ROTATION":           "0",
+		"LATCHKEY_REFRESH_REUSE_LEEWAY":   "0",
 		"LATCHKEY_LEEWAY":                 "10s",
 		"LATCHKEY_ISSUER":                 "https://auth.example.org",
 		"LATCHKEY_AUDIENCE":               "https://api.example.org",

@@ -142,6 +142,8 @@ func (s *Settings) validateTokens(f *Faults) {
 		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", s.AccessTokenLifetime, time.Second},
 		{"LATCHKEY_REFRESH_TOKEN_LIFETIME", s.RefreshTokenLifetime, time.Second},
 		{"LATCHKEY_SESSION_LIFETIME", s.SessionLifetime, 0},
+		{"LATCHKEY_REFRESH_REUSE_LEEWAY", s.RefreshReuseLeeway, 0},
+		{"LATCHKEY_KEY_ROTATION", s.KeyRotation, 0},
 		{"LATCHKEY_LEEWAY", s.Leeway, 0},
 	} {
 		// Times in a token are whole seconds.

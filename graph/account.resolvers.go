@@ -7,8 +7,31 @@ package graph
 
 import (
 	"context"
+	"latchkey/auth"
+	"latchkey/graph/generated"
+	"latchkey/graph/model"
 	"latchkey/models"
 )
+
+func (r *mutationResolver) SessionRevoke(ctx context.Context, id string) (bool, error) {
+	if err := r.Auth.EndSession(ctx, id); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+func (r *mutationResolver) SessionsRevokeAll(ctx context.Context, exceptCurrent bool) (int, error) {
+	return r.Auth.EndSessions(ctx, exceptCurrent)
+}
+
+func (r *mutationResolver) PasswordChange(ctx context.Context, current string, new string) (*model.PasswordChangePayload, error) {
+	pair, err := r.Auth.ChangePassword(ctx, current, new)
+	if err != nil {
+		problems, err := toUserErrors(err)
+		return &model.PasswordChangePayload{Errors: problems}, err
+	}
+	return &model.PasswordChangePayload{Tokens: toTokenPair(pair), Errors: []model.UserError{}}, nil
+}
 
 func (r *queryResolver) Me(ctx context.Context) (*models.User, error) {
 	user, err := r.Auth.Me(ctx)
@@ -17,3 +40,20 @@ func (r *queryResolver) Me(ctx context.Context) (*models.User, error) {
 	}
 	return &user, nil
 }
+
+func (r *sessionResolver) IsCurrent(ctx context.Context, obj *models.Session) (bool, error) {
+	return auth.IsCurrent(ctx, *obj), nil
+}
+
+func (r *userResolver) Sessions(ctx context.Context, obj *models.User) ([]models.Session, error) {
+	return r.Auth.Sessions(ctx, *obj)
+}
+
+func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
+
+func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
+
+type (
+	sessionResolver struct{ *Resolver }
+	userResolver    struct{ *Resolver }
+)

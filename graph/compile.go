@@ -44,16 +44,20 @@ func (c *compiler) compile(text string) (*document, gqlerror.List) {
 		return nil, gqlerror.List{refused}
 	}
 	p := pricer{schema: c.schema, limits: c.limits, query: query}
+	conditions := map[*ast.OperationDefinition][]string{}
 	for _, op := range query.Operations {
 		refused := p.check(op)
 		if refused != nil && !p.depends {
 			return nil, gqlerror.List{refused}
 		}
+		if names := conditionVariables(query, op); names != nil {
+			conditions[op] = names
+		}
 	}
 	return &document{
 		text:       text,
 		query:      query,
-		conditions: conditionVariables(query),
+		conditions: conditions,
 		priced:     !p.depends,
 		weight:     weigh(text, tokens),
 	}, nil

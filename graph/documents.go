@@ -13,9 +13,9 @@ import (
 type document struct {
 	text       string
 	query      *ast.QueryDocument
-	conditions []string // the variables that decide about @skip and @include
-	priced     bool     // its cost does not depend on variables, and was found to be fine
-	weight     int      // estimate of the memory it takes, in bytes
+	conditions map[*ast.OperationDefinition][]string // the variables that decide about @skip and @include, where there are any
+	priced     bool                                  // its cost does not depend on variables, and was found to be fine
+	weight     int                                   // estimate of the memory it takes, in bytes
 }
 
 // documents keeps the documents that were used last, within a bound of memory: strangers fill it. It is safe for use

@@ -186,13 +186,12 @@ func wholeSeconds(d time.Duration) int {
 	return max(1, int(math.Ceil(d.Seconds())))
 }
 
-// log writes an unexpected error to the log: where it happened and why, never what was sent. A request that the client
-// has given up is no fault of anybody.
+// log writes an unexpected error to the log: where it happened and why, never what was sent. That a client gives its
+// request up is no fault of anybody, and for those who look closely only.
 func (h *handler) log(ctx context.Context, path ast.Path, err error) {
+	level, message := slog.LevelError, "unexpected fault"
 	if errors.Is(context.Cause(ctx), context.Canceled) {
-		h.logger.LogAttrs(ctx, slog.LevelDebug, "the client gave the request up",
-			slog.String("request_id", h.requestID(ctx)), slog.String("path", path.String()))
-		return
+		level, message = slog.LevelDebug, "the client gave the request up"
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", h.requestID(ctx)),
@@ -202,7 +201,7 @@ func (h *handler) log(ctx context.Context, path ast.Path, err error) {
 	if p, ok := errors.AsType[*panicked](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
-	h.logger.LogAttrs(ctx, slog.LevelError, "unexpected fault", attrs...)
+	h.logger.LogAttrs(ctx, level, message, attrs...)
 }
 
 // causeOf takes off the wrapping that would only repeat the path, and the public text of an internal fault.

@@ -233,19 +233,23 @@ func typeOf(schema *ast.Schema, parent *ast.Definition, field *ast.Field) *ast.D
 	return schema.Types[def.Type.Name()]
 }
 
-// conditionVariables returns the names of the variables that decide about @skip and @include in a document.
-func conditionVariables(query *ast.QueryDocument) []string {
+// conditionVariables returns the names of the variables that decide about @skip and @include in an operation.
+func conditionVariables(query *ast.QueryDocument, op *ast.OperationDefinition) []string {
 	var names []string
+	seen := map[string]bool{}
+	var walk func(ast.SelectionSet)
 	directives := func(list ast.DirectiveList) {
 		for _, d := range list {
-			for _, arg := range d.Arguments {
-				if arg.Value != nil && arg.Value.Kind == ast.Variable && !slices.Contains(names, arg.Value.Raw) {
-					names = append(names, arg.Value.Raw)
+			if d.Name != "skip" && d.Name != "include" {
+				continue
+			}
+			for _, argument := range d.Arguments {
+				if argument.Value.Kind == ast.Variable && !slices.Contains(names, argument.Value.Raw) {
+					names = append(names, argument.Value.Raw)
 				}
 			}
 		}
 	}
-	var walk func(ast.SelectionSet)
 	walk = func(set ast.SelectionSet) {
 		for _, selection := range set {
 			switch selection := selection.(type) {
@@ -257,15 +261,14 @@ func conditionVariables(query *ast.QueryDocument) []string {
 				walk(selection.SelectionSet)
 			case *ast.FragmentSpread:
 				directives(selection.Directives)
+				if f := query.Fragments.ForName(selection.Name); f != nil && !seen[f.Name] {
+					seen[f.Name] = true
+					walk(f.SelectionSet)
+				}
 			}
 		}
 	}
-	for _, op := range query.Operations {
-		walk(op.SelectionSet)
-	}
-	for _, f := range query.Fragments {
-		walk(f.SelectionSet)
-	}
+	walk(op.SelectionSet)
 	return names
 }
 

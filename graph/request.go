@@ -1,161 +1,148 @@
 package graph
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"unicode/utf8"
 
 	"latchkey/fault"
 )
 
 // request is what a client asks for, read but not understood yet.
 type request struct {
-	document      []byte // valid until the body's buffer is used again
+	document      []byte // valid until the buffer of the body is used again
 	operationName []byte // likewise
 	variables     map[string]any
 	persisted     *persisted
 }
 
+// requestReader reads the members of a request from JSON.
+type requestReader struct {
+	json  jsonReader
+	req   request
+	wrong *refusal // for a member of another type than it must have, which is no reason to stop reading
+}
+
 // readBodyRequest reads a request from the JSON body of a POST. Members that GraphQL over HTTP does not know are
 // skipped.
 func readBodyRequest(body []byte) (request, *refusal) {
-	var req request
-	r, err := newJSONReader(body)
-	if err != nil {
-		return req, badJSON("body", err)
+	var r requestReader
+	var err error
+	if r.json, err = newJSONReader(body); err != nil {
+		return request{}, badJSON("body", err)
 	}
-	switch r.peek() {
+	switch r.json.peek() {
 	case '{':
 	case '[':
-		return req, badRequest("Batches are not supported: send one operation a request.")
+		return request{}, badRequest("Batches are not supported: send one operation a request.")
 	default:
-		return req, badRequest("The body must be a JSON object.")
+		return request{}, badRequest("The body must be a JSON object.")
 	}
-
-	var seen struct{ query, operationName, variables, extensions bool }
-	var wrong *refusal
-	once := func(flag *bool) error {
-		if *flag {
-			return r.duplicate()
-		}
-		*flag = true
-		return nil
-	}
-	err = r.members(1, func(name []byte) error {
-		switch string(name) {
-		case "query":
-			if err := once(&seen.query); err != nil {
-				return err
-			}
-			return readText(&r, "query", &req.document, &wrong)
-		case "operationName":
-			if err := once(&seen.operationName); err != nil {
-				return err
-			}
-			return readText(&r, "operationName", &req.operationName, &wrong)
-		case "variables":
-			if err := once(&seen.variables); err != nil {
-				return err
-			}
-			return readMap(&r, "variables", &req.variables, &wrong)
-		case "extensions":
-			if err := once(&seen.extensions); err != nil {
-				return err
-			}
-			return readExtensions(&r, &req, &wrong)
-		default:
-			_, err := r.value(2)
-			return err
-		}
-	})
-	if err == nil {
-		err = r.end()
+	if err = r.body(); err == nil {
+		err = r.json.end()
 	}
 	if err != nil {
-		return req, badJSON("body", err)
+		return request{}, badJSON("body", err)
 	}
-	return req.complete(wrong)
+	return r.complete()
 }
 
 // readURLRequest reads a request from the query string of a GET, where variables and extensions are JSON texts.
 func readURLRequest(u *url.URL) (request, *refusal) {
-	var req request
 	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return req, badRequest("The query string of the URL is not well-formed.")
+		return request{}, badRequest("The query string of the URL is not well-formed.")
 	}
 	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
 		if len(values[name]) > 1 {
-			return req, badRequest("The query string of the URL has " + name + " twice.")
+			return request{}, badRequest("The query string of the URL has " + name + " twice.")
 		}
 	}
-	var wrong *refusal
-	for name, read := range map[string]func(*jsonReader) error{
-		"variables":  func(r *jsonReader) error { return readMap(r, "variables", &req.variables, &wrong) },
-		"extensions": func(r *jsonReader) error { return readExtensions(r, &req, &wrong) },
-	} {
-		text := values.Get(name)
-		if text == "" {
-			continue
-		}
-		r, err := newJSONReader([]byte(text))
-		if err == nil {
-			err = read(&r)
-		}
-		if err == nil {
-			err = r.end()
-		}
-		if err != nil {
-			return req, badJSON(name, err)
-		}
+	var r requestReader
+	if err := r.within(values.Get("variables"), func() error { return r.object("variables", &r.req.variables) }); err != nil {
+		return request{}, badJSON("variables", err)
 	}
-	req.document, req.operationName = []byte(values.Get("query")), []byte(values.Get("operationName"))
-	if firstInvalid(req.document) < len(req.document) {
-		return req, badRequest("The document is not valid UTF-8.")
+	if err := r.within(values.Get("extensions"), r.extensions); err != nil {
+		return request{}, badJSON("extensions", err)
 	}
-	return req.complete(wrong)
+	r.req.document, r.req.operationName = []byte(values.Get("query")), []byte(values.Get("operationName"))
+	if !utf8.Valid(r.req.document) {
+		return request{}, badRequest("The document is not valid UTF-8.")
+	}
+	return r.complete()
 }
 
-// complete checks what only can be checked when all has been read.
-func (req request) complete(wrong *refusal) (request, *refusal) {
-	if wrong != nil {
-		return req, wrong
+// within reads a JSON text of its own, unless it is empty.
+func (r *requestReader) within(text string, read func() error) (err error) {
+	if text == "" {
+		return nil
 	}
-	if len(req.document) == 0 && req.persisted == nil {
-		return req, badRequest("The request has no document: put one into query.")
+	if r.json, err = newJSONReader([]byte(text)); err != nil {
+		return err
 	}
-	return req, nil
+	if err := read(); err != nil {
+		return err
+	}
+	return r.json.end()
 }
 
-// readText reads a member that must be text or null. Another type of value is wrong, but not bad JSON: what follows
-// is read all the same.
-func readText(r *jsonReader, name string, into *[]byte, wrong **refusal) error {
-	if r.peek() == '"' {
-		text, err := r.string()
+// body reads the object that is a request.
+func (r *requestReader) body() error {
+	var seen struct{ query, operationName, variables, extensions bool }
+	once := func(flag *bool) error {
+		if *flag {
+			return r.json.duplicate()
+		}
+		*flag = true
+		return nil
+	}
+	return r.json.members(1, func(name []byte) error {
+		switch string(name) {
+		case "query":
+			return cmp.Or(once(&seen.query), r.text("query", &r.req.document))
+		case "operationName":
+			return cmp.Or(once(&seen.operationName), r.text("operationName", &r.req.operationName))
+		case "variables":
+			return cmp.Or(once(&seen.variables), r.object("variables", &r.req.variables))
+		case "extensions":
+			return cmp.Or(once(&seen.extensions), r.extensions())
+		default:
+			_, err := r.json.value(2)
+			return err
+		}
+	})
+}
+
+// text reads a member that must be a string or null.
+func (r *requestReader) text(name string, into *[]byte) error {
+	if r.json.peek() == '"' {
+		text, err := r.json.string()
 		*into = text
 		return err
 	}
-	v, err := r.value(2)
+	v, err := r.json.value(2)
 	if v != nil {
-		*wrong = badRequest("The member " + name + " must be a string.")
+		r.wrong = badRequest("The member " + name + " must be a string.")
 	}
 	return err
 }
 
-// readMap reads a member that must be an object or null.
-func readMap(r *jsonReader, name string, into *map[string]any, wrong **refusal) error {
-	v, err := r.value(2)
+// object reads a member that must be an object or null.
+func (r *requestReader) object(name string, into *map[string]any) error {
+	v, err := r.json.value(2)
 	m, ok := v.(map[string]any)
 	if !ok && v != nil {
-		*wrong = badRequest("The member " + name + " must be an object.")
+		r.wrong = badRequest("The member " + name + " must be an object.")
 	}
 	*into = m
 	return err
 }
 
-// readExtensions reads the extensions of a request. All but a persisted query is for others.
-func readExtensions(r *jsonReader, req *request, wrong **refusal) error {
+// extensions reads the extensions of a request. All but a persisted query are for others.
+func (r *requestReader) extensions() error {
 	var extensions map[string]any
-	if err := readMap(r, "extensions", &extensions, wrong); err != nil {
+	if err := r.object("extensions", &extensions); err != nil {
 		return err
 	}
 	v, ok := extensions["persistedQuery"]
@@ -164,10 +151,21 @@ func readExtensions(r *jsonReader, req *request, wrong **refusal) error {
 	}
 	p, refused := readPersisted(v)
 	if refused != nil {
-		*wrong = refused
+		r.wrong = refused
 	}
-	req.persisted = p
+	r.req.persisted = p
 	return nil
+}
+
+// complete checks what can only be checked when all has been read.
+func (r *requestReader) complete() (request, *refusal) {
+	if r.wrong != nil {
+		return request{}, r.wrong
+	}
+	if len(r.req.document) == 0 && r.req.persisted == nil {
+		return request{}, badRequest("The request has no document: put one into query.")
+	}
+	return r.req, nil
 }
 
 // badRequest refuses what is no GraphQL request.

@@ -3,6 +3,8 @@
 package graph
 
 import (
+	"errors"
+
 	"latchkey/auth"
 	"latchkey/graph/model"
 )
@@ -32,4 +34,17 @@ func toVerifiedToken(i auth.Inspected) *model.VerifiedToken {
 		v.SessionID = &i.Claims.SessionID
 	}
 	return v
+}
+
+// toUserErrors returns what is wrong with a form as typed data. Any other error stays what it is.
+func toUserErrors(err error) ([]model.UserError, error) {
+	form, ok := errors.AsType[auth.FormError](err)
+	if !ok {
+		return nil, err
+	}
+	list := make([]model.UserError, len(form))
+	for i, p := range form {
+		list[i] = model.UserError{Code: p.Code, Field: []string{p.Field}, Message: p.Message}
+	}
+	return list, nil
 }

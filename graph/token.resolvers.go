@@ -39,6 +39,13 @@ func (r *mutationResolver) TokenVerify(ctx context.Context, token string) (*mode
 	return toVerifiedToken(inspected), nil
 }
 
+func (r *mutationResolver) TokenRevoke(ctx context.Context, refresh *string) (bool, error) {
+	if err := r.Auth.Logout(ctx, refresh); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
 
 type mutationResolver struct{ *Resolver }

@@ -32,11 +32,11 @@ type buffer struct {
 
 // ServeHTTP answers one request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	buffer := h.buffers.Get().(*buffer)
-	buffer.Reset()
+	buf := h.buffers.Get().(*buffer)
+	buf.Reset()
 	defer func() {
-		if buffer.Cap() <= keepBuffer {
-			h.buffers.Put(buffer)
+		if buf.Cap() <= keepBuffer {
+			h.buffers.Put(buf)
 		}
 	}()
 
@@ -44,7 +44,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := newExchange(r.Context(), header, h.limits.Timeout)
 	defer ctx.end()
 	media, acceptable := negotiate(r.Header["Accept"])
-	a, refused := h.answer(ctx, r, acceptable, buffer)
+	a, refused := h.answer(ctx, r, acceptable, buf)
 	if refused != nil {
 		drain(r)
 		a.errors = limited(refused.errors, maxRequestErrors)
@@ -61,9 +61,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.fixed.set(header, media)
 	w.WriteHeader(statusOf(media, refused))
 
-	buffer.Reset()
-	a.appendTo(&buffer.Buffer)
-	w.Write(buffer.Bytes()) //nolint:errcheck // there is nobody left to tell
+	buf.Reset()
+	a.appendTo(&buf.Buffer)
+	w.Write(buf.Bytes()) //nolint:errcheck // there is nobody left to tell
 }
 
 // statusOf is the one place where an answer gets its status. A request that was run has 200, whatever became of its
@@ -110,7 +110,7 @@ func (f *fixedHeader) set(header http.Header, media string) {
 }
 
 // answer reads a request and runs it.
-func (h *handler) answer(ctx context.Context, r *http.Request, acceptable bool, buffer *buffer) (a answer, refused *refusal) {
+func (h *handler) answer(ctx context.Context, r *http.Request, acceptable bool, buf *buffer) (a answer, refused *refusal) {
 	// For faults in reading and checking; execute recovers by itself.
 	defer func() {
 		v := recover()
@@ -127,10 +127,10 @@ func (h *handler) answer(ctx context.Context, r *http.Request, acceptable bool, 
 	}
 	var req request
 	if r.Method == http.MethodPost {
-		if refused := h.readBody(r, buffer); refused != nil {
+		if refused := h.readBody(r, buf); refused != nil {
 			return answer{}, refused
 		}
-		req, refused = readBodyRequest(buffer.Bytes())
+		req, refused = readBodyRequest(buf.Bytes())
 	} else {
 		req, refused = readURLRequest(r.URL)
 	}
@@ -169,17 +169,20 @@ func refuseHTTP(r *http.Request, acceptable bool) *refusal {
 	return nil
 }
 
-// readBody reads the body into the buffer.
-func (h *handler) readBody(r *http.Request, buffer *buffer) *refusal {
+// readBody reads the body into buf.
+func (h *handler) readBody(r *http.Request, buf *buffer) *refusal {
 	limit := int64(h.limits.Body)
 	if r.ContentLength > limit {
-		return h.tooLarge()
+		return tooLarge(fmt.Sprintf("The body is %d bytes long; the limit is %d.", r.ContentLength, limit))
 	}
-	buffer.limited = io.LimitedReader{R: r.Body, N: limit + 1}
-	n, err := buffer.ReadFrom(&buffer.limited)
-	buffer.limited.R = nil
-	if _, isTooLarge := errors.AsType[*http.MaxBytesError](err); n > limit || isTooLarge {
-		return h.tooLarge()
+	buf.limited = io.LimitedReader{R: r.Body, N: limit + 1}
+	n, err := buf.ReadFrom(&buf.limited)
+	buf.limited.R = nil
+	if outer, isTooLarge := errors.AsType[*http.MaxBytesError](err); isTooLarge {
+		return tooLarge(fmt.Sprintf("The body is too long; the limit is %d bytes.", outer.Limit))
+	}
+	if n > limit {
+		return tooLarge(fmt.Sprintf("The body is too long; the limit is %d bytes.", limit))
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return refuse(http.StatusRequestTimeout, fault.KindValidationFailed, "The body took too long to arrive.")
@@ -190,9 +193,8 @@ func (h *handler) readBody(r *http.Request, buffer *buffer) *refusal {
 	return nil
 }
 
-func (h *handler) tooLarge() *refusal {
-	return refuse(http.StatusRequestEntityTooLarge, fault.KindComplexityLimit,
-		fmt.Sprintf("The body is too large; the limit is %d bytes.", h.limits.Body))
+func tooLarge(message string) *refusal {
+	return refuse(http.StatusRequestEntityTooLarge, fault.KindComplexityLimit, message)
 }
 
 // drain reads what is left of a body, so that its sender comes to read the answer. One who asks before sending is told
@@ -216,24 +218,24 @@ func retryAfter(list gqlerror.List) int {
 }
 
 // appendTo writes the answer as JSON. Errors come first, where people see them.
-func (a answer) appendTo(buffer *bytes.Buffer) {
-	buffer.WriteByte('{')
+func (a answer) appendTo(b *bytes.Buffer) {
+	b.WriteByte('{')
 	if len(a.errors) > 0 {
-		buffer.WriteString(`"errors":`)
-		encoder := json.NewEncoder(buffer)
+		b.WriteString(`"errors":`)
+		encoder := json.NewEncoder(b)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(a.errors); err != nil {
 			// Nothing but text and whole numbers is ever put into an error.
 			panic(err)
 		}
-		buffer.Truncate(buffer.Len() - 1) // its newline
+		b.Truncate(b.Len() - 1) // its newline
 		if a.data != nil {
-			buffer.WriteByte(',')
+			b.WriteByte(',')
 		}
 	}
 	if a.data != nil {
-		buffer.WriteString(`"data":`)
-		buffer.Write(a.data)
+		b.WriteString(`"data":`)
+		b.Write(a.data)
 	}
-	buffer.WriteByte('}')
+	b.WriteByte('}')
 }

@@ -448,7 +448,8 @@ func TestABodyHasALimit(t *testing.T) {
 	if got := post(t, h, pad(1000)); got.status != http.StatusOK {
 		t.Errorf("at the limit: got %d %s", got.status, got.body)
 	}
-	if got := post(t, h, pad(1001)); got.status != http.StatusRequestEntityTooLarge || got.code() != tooComplex {
+	got := post(t, h, pad(1001))
+	if got.status != http.StatusRequestEntityTooLarge || got.code() != tooComplex || got.message() != "The body is 1001 bytes long; the limit is 1000." {
 		t.Errorf("above it: got %d %s", got.status, got.body)
 	}
 	r := newPost(pad(1001))

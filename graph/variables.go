@@ -58,14 +58,11 @@ func coerceVariables(schema *ast.Schema, d *document, op *ast.OperationDefinitio
 // stand there if it has a default, and the executor has no answer to it.
 func checkConditions(d *document, op *ast.OperationDefinition, coerced map[string]any) gqlerror.List {
 	var errs gqlerror.List
-	for _, name := range d.conditions {
-		def := op.VariableDefinitions.ForName(name)
-		if def == nil {
-			continue
-		}
+	for _, name := range d.conditions[op] {
 		if _, ok := coerced[name].(bool); !ok {
 			errs = append(errs, problem(fault.KindValidationFailed,
-				fmt.Sprintf(`Variable "$%s" decides about a directive and must not be null.`, name), def.Position))
+				fmt.Sprintf(`Variable "$%s" decides about a directive and must not be null.`, name),
+				op.VariableDefinitions.ForName(name).Position))
 		}
 	}
 	return errs

@@ -139,6 +139,17 @@ func TestEachVariableThatDoesNotFitHasItsError(t *testing.T) {
 	}
 }
 
+func TestNullIsRefusedOnlyWhereItDecides(t *testing.T) {
+	h, s := toyHandler(t)
+	got := post(t, h, encode(t, map[string]any{
+		"query":         `query A($v: Boolean) { echo(flag: $v) } query B($v: Boolean!) { ping @skip(if: $v) }`,
+		"operationName": "A", "variables": map[string]any{"v": nil},
+	}))
+	if len(s.ran) != 1 {
+		t.Errorf("got %s", got.body)
+	}
+}
+
 // TestNullForADirectiveIsRefused is about a variable that may be null, which the rules allow where its default is not.
 func TestNullForADirectiveIsRefused(t *testing.T) {
 	for name, document := range map[string]string{

@@ -23,6 +23,8 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Session() SessionResolver
+	User() UserResolver
 }
 
 type DirectiveRoot struct {
@@ -31,9 +33,18 @@ type DirectiveRoot struct {
 
 type ComplexityRoot struct {
 	Mutation struct {
-		TokenObtain  func(childComplexity int, username string, password string) int
-		TokenRefresh func(childComplexity int, refresh *string) int
-		TokenVerify  func(childComplexity int, token string) int
+		PasswordChange    func(childComplexity int, current string, new string) int
+		SessionRevoke     func(childComplexity int, id string) int
+		SessionsRevokeAll func(childComplexity int, exceptCurrent bool) int
+		TokenObtain       func(childComplexity int, username string, password string) int
+		TokenRefresh      func(childComplexity int, refresh *string) int
+		TokenRevoke       func(childComplexity int, refresh *string) int
+		TokenVerify       func(childComplexity int, token string) int
+	}
+
+	PasswordChangePayload struct {
+		Errors func(childComplexity int) int
+		Tokens func(childComplexity int) int
 	}
 
 	Query struct {
@@ -45,6 +56,16 @@ type ComplexityRoot struct {
 		Description func(childComplexity int) int
 		Name        func(childComplexity int) int
 		Permissions func(childComplexity int) int
+	}
+
+	Session struct {
+		CreatedAt      func(childComplexity int) int
+		ExpiresAt      func(childComplexity int) int
+		ID             func(childComplexity int) int
+		IPAddressOrNil func(childComplexity int) int
+		IsCurrent      func(childComplexity int) int
+		LastUsedAt     func(childComplexity int) int
+		UserAgentOrNil func(childComplexity int) int
 	}
 
 	TokenPair struct {
@@ -68,7 +89,14 @@ type ComplexityRoot struct {
 		LastName    func(childComplexity int) int
 		Permissions func(childComplexity int) int
 		Roles       func(childComplexity int) int
+		Sessions    func(childComplexity int) int
 		Username    func(childComplexity int) int
+	}
+
+	UserError struct {
+		Code    func(childComplexity int) int
+		Field   func(childComplexity int) int
+		Message func(childComplexity int) int
 	}
 
 	VerifiedToken struct {
@@ -94,6 +122,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
+	case "Mutation.passwordChange":
+		if e.ComplexityRoot.Mutation.PasswordChange == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_passwordChange_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PasswordChange(childComplexity, args["current"].(string), args["new"].(string)), true
+	case "Mutation.sessionRevoke":
+		if e.ComplexityRoot.Mutation.SessionRevoke == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sessionRevoke_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SessionRevoke(childComplexity, args["id"].(string)), true
+	case "Mutation.sessionsRevokeAll":
+		if e.ComplexityRoot.Mutation.SessionsRevokeAll == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sessionsRevokeAll_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SessionsRevokeAll(childComplexity, args["exceptCurrent"].(bool)), true
 	case "Mutation.tokenObtain":
 		if e.ComplexityRoot.Mutation.TokenObtain == nil {
 			break
@@ -116,6 +177,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TokenRefresh(childComplexity, args["refresh"].(*string)), true
+	case "Mutation.tokenRevoke":
+		if e.ComplexityRoot.Mutation.TokenRevoke == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_tokenRevoke_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.TokenRevoke(childComplexity, args["refresh"].(*string)), true
 	case "Mutation.tokenVerify":
 		if e.ComplexityRoot.Mutation.TokenVerify == nil {
 			break
@@ -127,6 +199,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TokenVerify(childComplexity, args["token"].(string)), true
+
+	case "PasswordChangePayload.errors":
+		if e.ComplexityRoot.PasswordChangePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordChangePayload.Errors(childComplexity), true
+	case "PasswordChangePayload.tokens":
+		if e.ComplexityRoot.PasswordChangePayload.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordChangePayload.Tokens(childComplexity), true
 
 	case "Query.me":
 		if e.ComplexityRoot.Query.Me == nil {
@@ -159,6 +244,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Role.Permissions(childComplexity), true
+
+	case "Session.createdAt":
+		if e.ComplexityRoot.Session.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.CreatedAt(childComplexity), true
+	case "Session.expiresAt":
+		if e.ComplexityRoot.Session.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.ExpiresAt(childComplexity), true
+	case "Session.id":
+		if e.ComplexityRoot.Session.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.ID(childComplexity), true
+	case "Session.ipAddress":
+		if e.ComplexityRoot.Session.IPAddressOrNil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.IPAddressOrNil(childComplexity), true
+	case "Session.isCurrent":
+		if e.ComplexityRoot.Session.IsCurrent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.IsCurrent(childComplexity), true
+	case "Session.lastUsedAt":
+		if e.ComplexityRoot.Session.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.LastUsedAt(childComplexity), true
+	case "Session.userAgent":
+		if e.ComplexityRoot.Session.UserAgentOrNil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UserAgentOrNil(childComplexity), true
 
 	case "TokenPair.access":
 		if e.ComplexityRoot.TokenPair.Access == nil {
@@ -263,12 +391,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Roles(childComplexity), true
+	case "User.sessions":
+		if e.ComplexityRoot.User.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.User.Sessions(childComplexity), true
 	case "User.username":
 		if e.ComplexityRoot.User.Username == nil {
 			break
 		}
 
 		return e.ComplexityRoot.User.Username(childComplexity), true
+
+	case "UserError.code":
+		if e.ComplexityRoot.UserError.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Code(childComplexity), true
+	case "UserError.field":
+		if e.ComplexityRoot.UserError.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Field(childComplexity), true
+	case "UserError.message":
+		if e.ComplexityRoot.UserError.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserError.Message(childComplexity), true
 
 	case "VerifiedToken.expiresAt":
 		if e.ComplexityRoot.VerifiedToken.ExpiresAt == nil {
@@ -388,6 +541,74 @@ var sources = []*ast.Source{
   me: User @auth
 }
 
+extend type Mutation {
+  """
+  Ends one of the caller's own sessions. From this answer on none of its tokens is accepted.
+  NOT_FOUND when the caller has no such session. Requires a valid access token.
+  """
+  sessionRevoke(
+    "The id of the session."
+    id: ID!
+  ): Boolean! @auth
+
+  "Ends the caller's sessions and tells how many were ended. Requires a valid access token."
+  sessionsRevokeAll(
+    "Whether the session of this request's access token goes on."
+    exceptCurrent: Boolean! = true
+  ): Int! @auth
+
+  """
+  Changes the caller's password. Every session of the caller ends, this one too, and a new one begins: go on with the
+  tokens of the answer. Requires a valid access token.
+  """
+  passwordChange(
+    "The password as it is."
+    current: String!
+    "The password as it shall be: 8 to 1024 characters, none of the common ones, not like the name or the e-mail."
+    new: String!
+  ): PasswordChangePayload! @auth
+}
+
+"What a change of the password gives: new tokens, or what is wrong with the passwords."
+type PasswordChangePayload {
+  "The tokens to go on with; null where there are errors."
+  tokens: TokenPair
+  "What is wrong, all at once; empty where the password was changed."
+  errors: [UserError!]!
+}
+
+"One thing that is wrong with a form."
+type UserError {
+  "What is wrong, for programs."
+  code: UserErrorCode!
+  "The field, as a path from the arguments."
+  field: [String!]!
+  "What is wrong, for people."
+  message: String!
+}
+
+"What can be wrong with a field of a form."
+enum UserErrorCode {
+  "It must be given."
+  REQUIRED
+  "It is not acceptable; the message says why."
+  INVALID
+  "Another one has it."
+  TAKEN
+  "It has too few characters."
+  TOO_SHORT
+  "It has too many characters."
+  TOO_LONG
+  "It is among the passwords that are tried first."
+  TOO_COMMON
+  "It is too much like something known of the user."
+  TOO_SIMILAR
+  "It is not the user's password."
+  WRONG_PASSWORD
+  "There is none of that name."
+  NOT_FOUND
+}
+
 "Someone who can sign in."
 type User {
   "The user's id. It never changes and is never given to another user."
@@ -414,6 +635,26 @@ type User {
   dateJoined: DateTime!
   "When the user last signed in; null before the first time."
   lastLogin: DateTime
+  "The sessions that go on, the last used first. One's own only: FORBIDDEN for anybody else's."
+  sessions: [Session!]!
+}
+
+"One sign-in, however often it was refreshed since."
+type Session {
+  "The session's id, the ` + "`" + `sid` + "`" + ` claim of its tokens."
+  id: ID!
+  "When the user signed in."
+  createdAt: DateTime!
+  "When the session was last refreshed, or begun."
+  lastUsedAt: DateTime!
+  "When the session ends, unless it is refreshed before."
+  expiresAt: DateTime!
+  "What the client called itself when the user signed in; null where it did not say."
+  userAgent: String
+  "The network address the user signed in from; null where it is not known."
+  ipAddress: String
+  "Whether the access token of this request belongs to it."
+  isCurrent: Boolean!
 }
 
 "A named set of permissions."
@@ -523,6 +764,16 @@ type Query {
     "An access token or a refresh token."
     token: String!
   ): VerifiedToken! @public
+
+  """
+  Signs out: ends the session of the refresh token, or without one the session of the access token in the header. From
+  this answer on no token of the session is accepted. True, too, when the session had ended already.
+  TOKEN_NOT_VALID when the refresh token is not accepted; UNAUTHENTICATED when there is no token at all.
+  """
+  tokenRevoke(
+    "A refresh token of the session to end."
+    refresh: String
+  ): Boolean! @public
 }
 
 "What a sign-in or a refresh gives."
@@ -570,6 +821,16 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_PasswordChangePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tokens":
+		return ec.fieldContext_PasswordChangePayload_tokens(ctx, field)
+	case "errors":
+		return ec.fieldContext_PasswordChangePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PasswordChangePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Role(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -580,6 +841,26 @@ func (ec *executionContext) childFields_Role(ctx context.Context, field graphql.
 		return ec.fieldContext_Role_permissions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Role", field.Name)
+}
+
+func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Session_id(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Session_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_Session_lastUsedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Session_expiresAt(ctx, field)
+	case "userAgent":
+		return ec.fieldContext_Session_userAgent(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_Session_ipAddress(ctx, field)
+	case "isCurrent":
+		return ec.fieldContext_Session_isCurrent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
 func (ec *executionContext) childFields_TokenPair(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -626,8 +907,22 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_dateJoined(ctx, field)
 	case "lastLogin":
 		return ec.fieldContext_User_lastLogin(ctx, field)
+	case "sessions":
+		return ec.fieldContext_User_sessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
+}
+
+func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_UserError_code(ctx, field)
+	case "field":
+		return ec.fieldContext_UserError_field(ctx, field)
+	case "message":
+		return ec.fieldContext_UserError_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
 }
 
 func (ec *executionContext) childFields_VerifiedToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

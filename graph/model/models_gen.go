@@ -6,10 +6,19 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"latchkey/auth"
 	"latchkey/models"
 	"strconv"
 	"time"
 )
+
+// What a change of the password gives: new tokens, or what is wrong with the passwords.
+type PasswordChangePayload struct {
+	// The tokens to go on with; null where there are errors.
+	Tokens *TokenPair `json:"tokens,omitempty"`
+	// What is wrong, all at once; empty where the password was changed.
+	Errors []UserError `json:"errors"`
+}
 
 // What a sign-in or a refresh gives.
 type TokenPair struct {
@@ -25,6 +34,16 @@ type TokenPair struct {
 	AccessExpiresIn int `json:"accessExpiresIn"`
 	// The user who signed in.
 	User *models.User `json:"user"`
+}
+
+// One thing that is wrong with a form.
+type UserError struct {
+	// What is wrong, for programs.
+	Code auth.FormCode `json:"code"`
+	// The field, as a path from the arguments.
+	Field []string `json:"field"`
+	// What is wrong, for people.
+	Message string `json:"message"`
 }
 
 // What a valid token says.

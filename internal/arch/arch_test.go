@@ -29,20 +29,21 @@ var rooms = []room{
 
 	{"auth/token", []string{"fault"}},
 	{"auth/keys", []string{"auth/token", "models"}},
+	{"auth/revocation", []string{"fault", "models"}},
 	{"store", []string{"models"}},
 
-	{"auth", []string{"auth/keys", "auth/password", "auth/token", "auth/username", "fault", "models"}},
+	{"auth", []string{"auth/keys", "auth/password", "auth/revocation", "auth/token", "auth/username", "fault", "models"}},
 
 	{"graph/scalar", []string{"fault"}},
-	{"graph/model", []string{"fault", "graph/scalar", "models"}},
-	{"graph/generated", []string{"fault", "graph/model", "graph/scalar", "models"}},
+	{"graph/model", []string{"auth", "fault", "graph/scalar", "models"}},
+	{"graph/generated", []string{"auth", "fault", "graph/model", "graph/scalar", "models"}},
 	{"graph", []string{"auth", "auth/token", "fault", "graph/generated", "graph/model", "graph/scalar", "models"}},
 	{"rest", []string{"auth", "auth/token", "fault", "models"}},
 
 	{"app", []string{
 		"auth", "auth/keys", "auth/password", "auth/token", "config", "fault", "graph", "models", "rest", "store", "web",
 	}},
-	{"cli", []string{"app", "auth", "config", "graph", "store"}},
+	{"cli", []string{"app", "auth", "auth/keys", "config", "graph", "models", "store"}},
 	{module, []string{"cli"}}, // server.go
 
 	// For tests alone, so that no room above names them.

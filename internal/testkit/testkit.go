@@ -3,11 +3,13 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -104,15 +106,30 @@ func Start(t testing.TB, databaseURL string, change ...func(*config.Settings)) *
 	return s
 }
 
+// Option changes how Serve serves.
+type Option int
+
+// NotFollowing leaves out what keeps a server equal to the others on its database.
+const NotFollowing Option = 1
+
 // Serve serves a Latchkey that the test has opened, until the test ends. The Server has no Clock.
-func Serve(t testing.TB, a *app.App) *Server {
+func Serve(t testing.TB, a *app.App, options ...Option) *Server {
 	t.Helper()
 	handler, err := a.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
+	following, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var follower sync.WaitGroup
+	if !slices.Contains(options, NotFollowing) {
+		follower.Go(func() { a.Follow(following) })
+	}
 	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		stop()
+		follower.Wait()
+	})
 	return &Server{URL: server.URL, App: a, t: t}
 }
 

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/app"
+	"latchkey/auth/keys"
+	"latchkey/config"
+	"latchkey/models"
+)
+
+// keySettings are what the commands for keys read.
+func keySettings() []string {
+	return []string{
+		"LATCHKEY_DATABASE_URL", "LATCHKEY_SECRET_KEY", "LATCHKEY_ALGORITHM",
+		"LATCHKEY_ACCESS_TOKEN_LIFETIME", "LATCHKEY_REFRESH_TOKEN_LIFETIME", "LATCHKEY_LEEWAY", // how long a rotated key verifies
+	}
+}
+
+func keysList() command {
+	c := command{
+		name:    "keys list",
+		summary: "List the signing keys in the database.",
+		details: "A key is next while it is published and does not sign yet, active while it signs, retired when " +
+			"another signs; a retired one verifies until it expires.",
+		options: append(settings(keySettings()...), option{name: "json", help: "Write JSON, for programs."}),
+	}
+	c.run = func(ctx context.Context, env Environment, flags map[string]string) error {
+		asJSON, err := c.truth(flags, "json")
+		if err != nil {
+			return err
+		}
+		return withKeeper(ctx, env, flags, func(k *keys.Keeper) error { return listKeys(ctx, env, k, asJSON) })
+	}
+	return c
+}
+
+// keyLine is what keys list says of a key.
+type keyLine struct {
+	KID         string          `json:"kid"`
+	Algorithm   string          `json:"algorithm"`
+	State       models.KeyState `json:"state"`
+	CreatedAt   time.Time       `json:"createdAt"`
+	ActivatedAt *time.Time      `json:"activatedAt"`
+	RetiredAt   *time.Time      `json:"retiredAt"`
+	ExpiresAt   *time.Time      `json:"expiresAt"`
+}
+
+func listKeys(ctx context.Context, env Environment, k *keys.Keeper, asJSON bool) error {
+	rows, err := k.List(ctx)
+	if err != nil {
+		return err
+	}
+	list := make([]keyLine, len(rows))
+	for i, r := range rows {
+		list[i] = keyLine{r.ID, r.Algorithm, r.State(), r.CreatedAt, r.ActivatedAt, r.RetiredAt, r.ExpiresAt}
+	}
+	if asJSON {
+		return json.NewEncoder(env.Stdout).Encode(list)
+	}
+	for _, l := range list {
+		expires := ""
+		if l.ExpiresAt != nil {
+			expires = "expires " + l.ExpiresAt.Format(time.RFC3339)
+		}
+		fmt.Fprintf(env.Stdout, "%-43s  %-6s  %-7s  made %s  %s\n", l.KID, l.Algorithm, l.State, l.CreatedAt.Format(time.RFC3339), expires)
+	}
+	return nil
+}
+
+func keysRotate() command {
+	return command{
+		name:    "keys rotate",
+		summary: "Let the next signing key take over.",
+		details: "Running servers take it up within a second. Tokens of the key before go on until they expire: " +
+			"nobody is signed out.",
+		options: settings(keySettings()...),
+		run: func(ctx context.Context, env Environment, flags map[string]string) error {
+			return withKeeper(ctx, env, flags, func(k *keys.Keeper) error {
+				rotated, err := k.Rotate(ctx)
+				if err == nil && !rotated {
+					err = errors.New("another process rotated the keys at the same moment; nothing was done")
+				}
+				if err != nil {
+					return err
+				}
+				return listKeys(ctx, env, k, false)
+			})
+		},
+	}
+}
+
+func keysRetire() command {
+	return command{
+		name:     "keys retire",
+		argument: "KID",
+		summary:  "End a signing key at once.",
+		details: "For a key that may be known to others: no token that it signed is accepted any more, and whoever " +
+			"holds one must sign in again. Where it is the active key the next one takes over.",
+		options: settings(keySettings()...),
+		run: func(ctx context.Context, env Environment, flags map[string]string) error {
+			return withKeeper(ctx, env, flags, func(k *keys.Keeper) error {
+				err := k.Retire(ctx, flags["KID"])
+				if errors.Is(err, keys.ErrNoSuchKey) {
+					return errors.New("there is no such key; `latchkey keys list` lists them")
+				}
+				if err != nil {
+					return err
+				}
+				return listKeys(ctx, env, k, false)
+			})
+		},
+	}
+}
+
+// withKeeper opens the database and calls use with the keeper of its keys.
+func withKeeper(ctx context.Context, env Environment, flags map[string]string, use func(*keys.Keeper) error) error {
+	s, err := config.Load(env.Variables, flags, keySettings()...)
+	if err != nil {
+		return err
+	}
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr)})
+	if err != nil {
+		return explained(err, s)
+	}
+	defer a.Close() //nolint:errcheck // the process ends
+	if a.Keeper == nil {
+		return errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
+	}
+	return use(a.Keeper)
+}
