@@ -89,3 +89,8 @@ verify: ## Check that what is generated, and what go.mod lists, is up to date
 		go -C "$$module" mod tidy -diff
 		go -C "$$module" mod verify
 	done
+
+.PHONY: load
+load: build ## Measure what requests cost the server, beside a bare net/http handler
+	go -C benchmarks/load build -o ../../bin/load .
+	bin/load -latchkey bin/latchkey

@@ -17,7 +17,9 @@ import (
 // NewSchema returns the schema with its resolvers and guards. The error says where a guard is missing or asks for what
 // does not exist: such a schema must not be served.
 func NewSchema(service *auth.Service) (graphql.ExecutableSchema, error) {
+	parsed := generated.NewExecutableSchema(generated.Config{}).Schema()
 	schema := generated.NewExecutableSchema(generated.Config{
+		Schema:     WithoutDefer(parsed),
 		Resolvers:  &Resolver{Auth: service},
 		Directives: generated.DirectiveRoot{Auth: guard(service)},
 	})

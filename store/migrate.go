@@ -48,6 +48,9 @@ func (s *Store) Migrate(ctx context.Context) ([]Step, error) {
 	for {
 		before, _ := p.GetDBVersion(ctx)
 		results, err := p.Up(ctx)
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+			results = partial.Applied
+		}
 		for _, r := range results {
 			applied = append(applied, Step{Version: r.Source.Version, Name: name(r.Source)})
 		}

@@ -1,0 +1,3 @@
+module latchkey/benchmarks/load
+
+go 1.26.8
