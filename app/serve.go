@@ -15,7 +15,7 @@ import (
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 9 * time.Second
-	writeTimeout      = 40 * time.Second
+	writeTimeout      = 20 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
 	shutdownGrace     = 10 * time.Second

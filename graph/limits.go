@@ -35,7 +35,7 @@ type Limits struct {
 	Once []string
 
 	Cache   int           // memory for documents that are ready to run, in bytes; 8 MiB
-	Timeout time.Duration // for the answer to a request; 30 s
+	Timeout time.Duration // for the answer to a request; 10 s: a password may wait 5 s for its turn
 }
 
 // The most errors that an answer lists: of a request that is not run, where one mistake often makes many, and of
@@ -69,7 +69,7 @@ func (l Limits) withDefaults() Limits {
 		l.Once = []string{"tokenObtain", "tokenRefresh", "passwordChange", "__schema"}
 	}
 	l.Cache = cmp.Or(l.Cache, 8<<20)
-	l.Timeout = cmp.Or(l.Timeout, 30*time.Second)
+	l.Timeout = cmp.Or(l.Timeout, 10*time.Second)
 	return l
 }
 
