@@ -3,6 +3,7 @@ package password
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -38,12 +39,12 @@ type Attributes struct {
 // data, and no rule on what characters to mix. It is safe for use by several
 // goroutines.
 type Policy struct {
-	common commonList
+	common func() commonList // unpacked when it is first asked for
 }
 
-// NewPolicy returns a Policy. It unpacks about a megabyte; keep what it returns.
+// NewPolicy returns a Policy. Its first Check unpacks about a megabyte; keep what it returns.
 func NewPolicy() *Policy {
-	return &Policy{common: loadCommon()}
+	return &Policy{common: sync.OnceValue(loadCommon)}
 }
 
 // Check returns every reason not to take password for the user that about
@@ -70,7 +71,7 @@ func (p *Policy) Check(password string, about Attributes) []Problem {
 	if utf8.RuneCountInString(password) < MinLength {
 		add(TooShort, fmt.Sprintf("This password is too short. It must contain at least %d characters.", MinLength))
 	}
-	if p.common.contains(password) {
+	if p.common().contains(password) {
 		add(TooCommon, "This password is too common.")
 	}
 	for _, name := range about.similarTo(password) {
