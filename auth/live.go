@@ -65,14 +65,14 @@ var errNotAsked = errors.New("the database did not answer just now")
 
 // ask asks the database about one token.
 func (s *Service) ask(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
-	if int64(time.Since(s.live.started)) < s.live.askFrom.Load() {
+	if int64(time.Since(s.live.started)) < s.live.askFrom.Load() { //nolint:forbidigo // the monotonic clock
 		return "", errNotAsked
 	}
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	problem, err := s.problemInStore(asking, c)
 	if err != nil && ctx.Err() == nil { // a client that left says nothing about the database
-		s.live.askFrom.Store(int64(time.Since(s.live.started) + breakFor))
+		s.live.askFrom.Store(int64(time.Since(s.live.started) + breakFor)) //nolint:forbidigo // the monotonic clock
 	}
 	return problem, err
 }

@@ -57,7 +57,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	set := revocation.NewSet()
-	s := &Service{Options: o, Verifier: v, live: live{set: set, started: time.Now()}}
+	s := &Service{Options: o, Verifier: v, live: live{set: set, started: time.Now()}} //nolint:forbidigo // the monotonic clock
 	s.live.feed = revocation.NewSync(revocation.Options{
 		Set: set, Feed: o.Store, KeysChanged: s.reloadKeys, Now: o.Now, Logger: o.Logger,
 	})

@@ -14,7 +14,7 @@ import (
 // It does what context.WithTimeout and context.WithValue would, but makes a timer only when somebody waits for its
 // end: most operations are over before a timer is made.
 type exchange struct {
-	parent   context.Context
+	parent   context.Context //nolint:containedctx // it is a context itself
 	deadline time.Time
 
 	headerMu sync.Mutex
@@ -25,15 +25,15 @@ type exchange struct {
 
 // timed is a context with a timer.
 type timed struct {
-	context.Context
-	cancel context.CancelFunc
+	context.Context //nolint:containedctx // it is a context itself
+	cancel          context.CancelFunc
 }
 
 // exchangeKey is the key under which an exchange finds itself.
 type exchangeKey struct{}
 
 func newExchange(parent context.Context, header http.Header, timeout time.Duration) *exchange {
-	deadline := time.Now().Add(timeout)
+	deadline := time.Now().Add(timeout) //nolint:forbidigo // the deadline of a context
 	if earlier, ok := parent.Deadline(); ok && earlier.Before(deadline) {
 		deadline = earlier
 	}
@@ -65,7 +65,7 @@ func (x *exchange) Err() error {
 	if err := x.parent.Err(); err != nil {
 		return err
 	}
-	if !time.Now().Before(x.deadline) {
+	if !time.Now().Before(x.deadline) { //nolint:forbidigo // the deadline of a context
 		return context.DeadlineExceeded
 	}
 	return nil

@@ -424,7 +424,7 @@ func TestHEADAnswersAsGETWithoutTheBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was only read
 	body, err := io.ReadAll(response.Body)
 	if err != nil || len(body) > 0 || response.StatusCode != http.StatusOK || response.ContentLength != int64(len(`{"data":{"ran":true}}`)) {
 		t.Errorf("got %d, length %d, body %q, %v", response.StatusCode, response.ContentLength, body, err)
@@ -481,7 +481,7 @@ func TestTheAnswerToATooLargeBodyArrives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
+			defer conn.Close() //nolint:errcheck // it was only read
 			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
@@ -498,7 +498,7 @@ func TestTheAnswerToATooLargeBodyArrives(t *testing.T) {
 			if err != nil {
 				t.Fatalf("reading the answer: %v", err)
 			}
-			defer response.Body.Close()
+			defer response.Body.Close() //nolint:errcheck // it was only read
 			body, err := io.ReadAll(response.Body)
 			if err != nil || response.StatusCode != want || !json.Valid(body) {
 				t.Errorf("got %d %s %v", response.StatusCode, body, err)
@@ -515,7 +515,7 @@ func TestAClientThatAsksBeforeSendingIsToldAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it was only read
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -524,7 +524,7 @@ func TestAClientThatAsksBeforeSendingIsToldAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was only read
 	if response.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("got %d, want 413", response.StatusCode)
 	}

@@ -27,7 +27,7 @@ func GraphiQL() http.Handler {
 	if err != nil {
 		panic("web: embedded GraphiQL: " + err.Error())
 	}
-	return graphiql(files)
+	return files
 }
 
 // graphiql maps the path of a request to the file that answers it.

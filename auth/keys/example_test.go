@@ -16,7 +16,7 @@ import (
 func ExampleRemote() {
 	signing := must(keys.Generate("ES256", rand.Reader))
 	ring := must(keys.NewRing(signing))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(ring.JWKS()) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(ring.JWKS()) }))
 	defer server.Close()
 
 	codec := token.New(token.Options{Audience: "shop", Now: time.Now})

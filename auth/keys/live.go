@@ -65,13 +65,13 @@ func (l *Live) Lookup(ctx context.Context, kid string) (token.Key, error) {
 func (l *Live) reloadForUnknown(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.tried) < reloadEvery {
+	if time.Since(l.tried) < reloadEvery { //nolint:forbidigo // the monotonic clock
 		return l.failure
 	}
 	// Those who wait must not fail because this caller leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
 	defer cancel()
 	l.failure = l.Reload(ctx)
-	l.tried = time.Now()
+	l.tried = time.Now() //nolint:forbidigo // the monotonic clock
 	return l.failure
 }

@@ -151,7 +151,7 @@ func (r *Remote) fetch(ctx context.Context) (map[string]token.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answered with status %d", resp.StatusCode)
 	}

@@ -41,7 +41,7 @@ func (h argon2idHash) String() string {
 // compute returns the tag, length bytes long, of password under h's parameters
 // and salt.
 func (h argon2idHash) compute(password string, length int, derive deriveFunc) []byte {
-	return derive([]byte(password), h.salt, h.params.Iterations, h.params.MemoryKiB, h.params.Parallelism, uint32(length))
+	return derive([]byte(password), h.salt, h.params.Iterations, h.params.MemoryKiB, h.params.Parallelism, uint32(length)) //nolint:gosec // the lengths are 4 to 64
 }
 
 func (h argon2idHash) matches(password string, derive deriveFunc) bool {
@@ -95,7 +95,7 @@ func parseParams(text string) (Params, error) {
 	if err != nil {
 		return Params{}, err
 	}
-	params := Params{MemoryKiB: uint32(memory), Iterations: uint32(iterations), Parallelism: uint8(parallelism)}
+	params := Params{MemoryKiB: uint32(memory), Iterations: uint32(iterations), Parallelism: uint8(parallelism)} //nolint:gosec // parseParam bounds them
 	if err := params.validate(); err != nil {
 		return Params{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}

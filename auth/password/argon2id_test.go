@@ -58,7 +58,7 @@ func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
 		{"line break behind", good + "\n"},
 		{"line break inside the salt", strings.Replace(good, "MDEy", "MD\nEy", 1)},
 		{"padding", good + "="},
-		{"URL alphabet", strings.Replace(good, "/", "_", -1)},
+		{"URL alphabet", strings.ReplaceAll(good, "/", "_")},
 		{"stray bits at the end of the salt", strings.Replace(good, salt, salt[:len(salt)-1]+"h", 1)},
 		{"salt of seven bytes", strings.Replace(good, salt, "MDEyMzQ1Ng", 1)},
 		{"salt of 65 bytes", strings.Replace(good, salt, strings.Repeat("A", 86)+"A", 1)},

@@ -57,8 +57,11 @@ func TestCheck(t *testing.T) {
 		{"the last name", "featherstonehaugh!", jane, []password.Kind{password.TooSimilar}},
 		{"a word of the last name", "featherstonehaugh", password.Attributes{LastName: "Featherstonehaugh-Cholmondeley von Greif"}, []password.Kind{password.TooSimilar}},
 		{"a short name in a long password", "jane picks turnips", jane, nil},
-		{"everything at once", "admin", password.Attributes{Username: "admin", Email: "admin@example.com"},
-			[]password.Kind{password.TooShort, password.TooCommon, password.TooSimilar, password.TooSimilar}},
+		{
+			"everything at once", "admin",
+			password.Attributes{Username: "admin", Email: "admin@example.com"},
+			[]password.Kind{password.TooShort, password.TooCommon, password.TooSimilar, password.TooSimilar},
+		},
 		{"nothing known of the user", "jane.doe", password.Attributes{}, nil},
 		{"names of one letter", "abcdefgj", password.Attributes{Username: "a", FirstName: "b", LastName: "c"}, nil},
 		{"folded as German does", "STRASSENFEST", password.Attributes{Username: "straßenfest"}, []password.Kind{password.TooSimilar}},

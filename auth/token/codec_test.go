@@ -73,19 +73,27 @@ func TestSignWritesWhatIsPublished(t *testing.T) {
 		header, payload string
 	}{
 		{
-			"an access token", es, token.Options{}, said(),
+			"an access token", es,
+			token.Options{},
+			said(),
 			`{"alg":"ES256","kid":"` + es.ID + `","typ":"JWT"}`, `{"token_type":"access","user_id":"1","epoch":3,"roles":["editor"],` + common + `}`,
 		},
 		{
-			"a refresh token carries no roles", hs, token.Options{}, refresh,
+			"a refresh token carries no roles", hs,
+			token.Options{},
+			refresh,
 			`{"alg":"HS256","typ":"JWT"}`, `{"token_type":"refresh","user_id":"1","epoch":0,` + common + `}`,
 		},
 		{
-			"no roles are an empty array, and times are cut to the second", hs, token.Options{}, plain,
+			"no roles are an empty array, and times are cut to the second", hs,
+			token.Options{},
+			plain,
 			`{"alg":"HS256","typ":"JWT"}`, `{"token_type":"access","user_id":"1","epoch":3,"roles":[],` + common + `}`,
 		},
 		{
-			"issuer, audience and another claim for the user", hs, token.Options{Issuer: "i", Audience: "a", UserIDClaim: "uid"}, said(),
+			"issuer, audience and another claim for the user", hs,
+			token.Options{Issuer: "i", Audience: "a", UserIDClaim: "uid"},
+			said(),
 			`{"alg":"HS256","typ":"JWT"}`, `{"token_type":"access","uid":"1","epoch":3,"roles":["editor"],"iss":"i","aud":"a",` + common + `}`,
 		},
 	} {

@@ -31,23 +31,28 @@ func TestSignaturesOfTheStandardsHold(t *testing.T) {
 		want refusal
 	}{
 		{
-			"RFC 7515 appendix A.1, HS256", token.Key{Algorithm: "HS256", Public: secret},
+			"RFC 7515 appendix A.1, HS256",
+			token.Key{Algorithm: "HS256", Public: secret},
 			"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + joe + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", noID,
 		},
 		{
-			"RFC 7515 appendix A.2, RS256", token.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: n, E: 65537}},
+			"RFC 7515 appendix A.2, RS256",
+			token.Key{Algorithm: "RS256", Public: &rsa.PublicKey{N: n, E: 65537}},
 			"eyJhbGciOiJSUzI1NiJ9." + joe + ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw", noID,
 		},
 		{
-			"RFC 7515 appendix A.3, ES256", token.Key{Algorithm: "ES256", Public: es256},
+			"RFC 7515 appendix A.3, ES256",
+			token.Key{Algorithm: "ES256", Public: es256},
 			"eyJhbGciOiJFUzI1NiJ9." + joe + ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q", noID,
 		},
 		{
-			"RFC 8037 appendix A.4, EdDSA", token.Key{Algorithm: "EdDSA", Public: eddsa},
+			"RFC 8037 appendix A.4, EdDSA",
+			token.Key{Algorithm: "EdDSA", Public: eddsa},
 			"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", invalid("not JSON"),
 		},
 		{
-			"RFC 7515 appendix A.5, none", token.Key{Algorithm: "HS256", Public: secret},
+			"RFC 7515 appendix A.5, none",
+			token.Key{Algorithm: "HS256", Public: secret},
 			"eyJhbGciOiJub25lIn0." + joe + ".", invalid("not base64url"),
 		},
 	} {

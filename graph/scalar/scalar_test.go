@@ -63,8 +63,14 @@ func TestIDTakesTextAndWholeNumbers(t *testing.T) {
 		v    any
 		want string
 	}{
-		{"", ""}, {"7", "7"}, {"a b", "a b"}, {int64(7), "7"}, {int64(-1), "-1"}, {json.Number("9007199254740993"), "9007199254740993"},
-		{json.Number("9223372036854775807"), "9223372036854775807"}, {json.Number("-0"), "0"},
+		{"", ""},
+		{"7", "7"},
+		{"a b", "a b"},
+		{int64(7), "7"},
+		{int64(-1), "-1"},
+		{json.Number("9007199254740993"), "9007199254740993"},
+		{json.Number("9223372036854775807"), "9223372036854775807"},
+		{json.Number("-0"), "0"},
 	} {
 		if got, err := scalar.UnmarshalID(test.v); err != nil || got != test.want {
 			t.Errorf("%#v: got %q, %v, want %q", test.v, got, err, test.want)
@@ -85,9 +91,18 @@ func TestIntTakesWholeNumbersOf32Bits(t *testing.T) {
 		v    any
 		want int
 	}{
-		{int64(0), 0}, {int64(2147483647), 2147483647}, {int64(-2147483648), -2147483648}, {json.Number("7"), 7},
-		{json.Number("2147483647"), 2147483647}, {json.Number("-2147483648"), -2147483648}, {json.Number("-2147483648.0"), -2147483648},
-		{json.Number("1.0"), 1}, {json.Number("1e3"), 1000}, {json.Number("-0"), 0}, {json.Number("-0.0"), 0}, {json.Number("10e-1"), 1},
+		{int64(0), 0},
+		{int64(2147483647), 2147483647},
+		{int64(-2147483648), -2147483648},
+		{json.Number("7"), 7},
+		{json.Number("2147483647"), 2147483647},
+		{json.Number("-2147483648"), -2147483648},
+		{json.Number("-2147483648.0"), -2147483648},
+		{json.Number("1.0"), 1},
+		{json.Number("1e3"), 1000},
+		{json.Number("-0"), 0},
+		{json.Number("-0.0"), 0},
+		{json.Number("10e-1"), 1},
 	} {
 		if got, err := scalar.UnmarshalInt(test.v); err != nil || got != test.want {
 			t.Errorf("%#v: got %d, %v, want %d", test.v, got, err, test.want)
@@ -98,7 +113,8 @@ func TestIntTakesWholeNumbersOf32Bits(t *testing.T) {
 	}
 	for _, v := range []any{
 		nil, true, "1", secret, 1.0, int64(2147483648), int64(-2147483649), json.Number("2147483648"), json.Number("-2147483649"),
-		json.Number("2147483647.5"), json.Number("0.5"), json.Number("1e10"), json.Number("1e999"), json.Number("-1e999"), json.Number(secret), []any{1},
+		json.Number("2147483647.5"), json.Number("0.5"), json.Number("1e10"), json.Number("1e999"), json.Number("-1e999"), json.Number(secret),
+		[]any{1},
 	} {
 		_, err := scalar.UnmarshalInt(v)
 		refused(t, "Int", v, err)

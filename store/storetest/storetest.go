@@ -588,7 +588,8 @@ func revocations(t *testing.T, s models.Store) {
 		list[i].ID = 0
 	}
 	diff(t, "revocations", []models.Revocation{
-		{SessionID: "a", ExpiresAt: until}, {SessionID: "c", ExpiresAt: until},
+		{SessionID: "a", ExpiresAt: until},
+		{SessionID: "c", ExpiresAt: until},
 		{UserID: user.ID, Epoch: epoch, ExpiresAt: until},
 	}, list)
 	if next < mark {

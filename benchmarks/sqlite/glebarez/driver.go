@@ -11,6 +11,7 @@ import (
 	driver "github.com/glebarez/go-sqlite"
 	dialect "github.com/glebarez/sqlite"
 	"gorm.io/gorm"
+
 	"latchkey/benchmarks/sqlite/suite"
 )
 

@@ -10,8 +10,9 @@ import (
 
 	dialect "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	"latchkey/benchmarks/sqlite/suite"
 	"modernc.org/sqlite"
+
+	"latchkey/benchmarks/sqlite/suite"
 )
 
 const common = "&_busy_timeout=%d&_foreign_keys=1&_time_format=sqlite&_timezone=UTC"

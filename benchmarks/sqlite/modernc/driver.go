@@ -12,8 +12,9 @@ import (
 
 	dialect "github.com/libtnb/sqlite"
 	"gorm.io/gorm"
-	"latchkey/benchmarks/sqlite/suite"
 	"modernc.org/sqlite"
+
+	"latchkey/benchmarks/sqlite/suite"
 )
 
 // Driver stores times as text, or with micros as integers, microseconds since 1970.

@@ -12,6 +12,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
 	"latchkey/benchmarks/sqlite/suite"
 )
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
 	"latchkey/benchmarks/sqlite/suite"
 )
 
