@@ -52,12 +52,13 @@ func (h argon2idHash) stale(present Params) bool {
 	return h.params.below(present) || len(h.salt) < saltLength || len(h.tag) < tagLength
 }
 
-// parseArgon2id reads a PHC string that starts with argon2idPrefix. There is
+// parseArgon2id reads a PHC string that begins with argon2idPrefix. There is
 // one way only to write a hash: parameters in the order m, t, p, without
 // leading zeros, base64 without padding, line breaks or stray bits.
 func parseArgon2id(encoded string) (argon2idHash, error) {
-	fields := strings.Split(strings.TrimPrefix(encoded, argon2idPrefix), "$")
-	if len(fields) != 4 {
+	rest, ok := strings.CutPrefix(encoded, argon2idPrefix)
+	fields := strings.Split(rest, "$")
+	if !ok || len(fields) != 4 {
 		return argon2idHash{}, fmt.Errorf("%w: %d fields, want 4", ErrMalformed, len(fields))
 	}
 	if fields[0] != fmt.Sprintf("v=%d", argon2.Version) {

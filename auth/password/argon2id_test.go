@@ -113,6 +113,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("")
 	f.Add("!")
 	f.Add("$argon2id$v=19$m=8,t=1,p=1$$")
+	f.Add("v=19$m=70,t=1,p=1$00000000000$000000000000000000000000")
 	f.Add("$argon2id$v=19$m=4294967295,t=4294967295,p=255$c29tZXNhbHQ$c29tZXNhbHQ")
 
 	f.Fuzz(func(t *testing.T, encoded string) {

@@ -89,7 +89,7 @@ func violations(packages map[string][]string) []string {
 			continue
 		}
 		for _, path := range imports {
-			if inner, ours := strings.CutPrefix(path, module+"/"); ours {
+			if inner, inModule := strings.CutPrefix(path, module+"/"); inModule {
 				if !slices.Contains(rooms[at].may, inner) {
 					found = append(found, fmt.Sprintf("%s may not import %s", name, inner))
 				}
