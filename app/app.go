@@ -25,10 +25,13 @@ import (
 type App struct {
 	Settings *config.Settings
 	Store    *store.Store
+	Recorder *auth.Recorder
 	Auth     *auth.Service
 	Keys     *keys.Live
 	Keeper   *keys.Keeper // nil where the signing key is in the settings
 	Logger   *slog.Logger
+
+	now func() time.Time
 }
 
 // Options is what Open is handed.
@@ -48,7 +51,8 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger}
+	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, now: o.Now}
+	a.Recorder = auth.NewRecorder(auth.RecorderOptions{Store: db, Logger: o.Logger, Now: o.Now, RequestID: requestID})
 	if err := a.build(ctx, o); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -88,6 +92,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		Codec: token.New(token.Options{
 			Issuer: s.Issuer, Audience: s.Audience, Leeway: s.Leeway, UserIDClaim: s.UserIDClaim, Now: o.Now,
 		}),
+		Recorder:        a.Recorder,
 		Passwords:       hasher,
 		Policy:          password.NewPolicy(),
 		AccessLifetime:  s.AccessTokenLifetime,
@@ -108,6 +113,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 func (a *App) Follow(ctx context.Context) {
 	var group sync.WaitGroup
 	group.Go(func() { a.Auth.Follow(ctx) })
+	group.Go(func() { a.Recorder.Run(ctx) })
 	group.Go(func() { a.maintain(ctx) })
 	group.Wait()
 }
@@ -128,7 +134,7 @@ func (a *App) loadKeys(ctx context.Context, now func() time.Time) (*keys.Live, e
 		return nil, err
 	}
 	a.Keeper = &keys.Keeper{
-		Kept: a.Store, Sealer: sealer, Algorithm: s.Algorithm, Now: now, Random: rand.Reader,
+		Kept: a.Recorder.RecordedKeys(), Sealer: sealer, Algorithm: s.Algorithm, Now: now, Random: rand.Reader,
 		Lifetime: max(s.AccessTokenLifetime, s.RefreshTokenLifetime) + s.Leeway + time.Minute,
 	}
 	ring, err := a.Keeper.Load(ctx)

@@ -24,6 +24,11 @@ func (a *App) Handler() (http.Handler, error) {
 		Introspection: a.Settings.IntrospectionOn(),
 		RequestID:     requestID,
 		Logger:        a.Logger,
+		Browsers: graph.Browsers{
+			AllowedOrigins: a.Settings.AllowedOrigins,
+			SameSite:       sameSite(a.Settings.CookieSameSite),
+			HTTPS:          overTLS(a.Settings.Proxies()),
+		},
 	})))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))

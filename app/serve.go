@@ -48,8 +48,15 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelDebug),
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop() // after the last request
-	go a.Follow(following)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		a.Follow(following)
+	}()
+	defer func() { // after the last request; what waits to be recorded is
+		stop()
+		<-followed
+	}()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	a.Logger.InfoContext(ctx, "listening", "address", l.Addr().String())

@@ -89,7 +89,15 @@ func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, e
 		FirstName: form.FirstName, LastName: form.LastName, PasswordHash: models.Secret(hash),
 		IsActive: true, IsStaff: form.IsStaff, IsSuperuser: form.IsSuperuser, DateJoined: s.now(),
 	}
-	err = s.Store.CreateUser(ctx, &user)
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		if err := tx.CreateUser(ctx, &user); err != nil {
+			return nil, err
+		}
+		made := event{name: EventUserCreated, subject: user.ID, detail: map[string]any{
+			"is_staff": user.IsStaff, "is_superuser": user.IsSuperuser,
+		}}
+		return []event{made.by(ctx)}, nil
+	})
 	if conflict, ok := errors.AsType[*models.ConflictError](err); ok {
 		return models.User{}, FormError{{
 			conflict.Field, FormTaken,

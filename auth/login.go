@@ -27,9 +27,12 @@ func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
 		return Pair{}, err
 	}
 	// The epoch is the one whose password was checked: a password or state that changed meanwhile ends the attempt.
-	err = s.Store.StartSession(ctx, &session, user.Epoch, s.UpdateLastLogin)
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		signedIn := []event{self(EventSignedIn, user.ID, session.ID)}
+		return signedIn, tx.StartSession(ctx, &session, user.Epoch, s.UpdateLastLogin)
+	})
 	if errors.Is(err, models.ErrNotFound) {
-		return Pair{}, fault.New(fault.KindInvalidCredentials)
+		return Pair{}, s.signInFailed(ctx, user.ID, "changed")
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("start session: %w", err)
@@ -61,6 +64,7 @@ func (s *Service) newSession(ctx context.Context, user models.User, now time.Tim
 		session.LimitAt = &limit
 	}
 	session.ExpiresAt = earlier(begun.Add(s.RefreshLifetime), session.LimitAt)
+	session.KeepUntil = earlier(session.ExpiresAt.Add(s.AccessLifetime), session.LimitAt).Add(s.Leeway)
 	return session, nil
 }
 
@@ -68,24 +72,29 @@ func (s *Service) newSession(ctx context.Context, user models.User, now time.Tim
 func (s *Service) credentials(ctx context.Context, name, plain string) (models.User, error) {
 	// No such password can have been set, so there is none to compare with, for any user.
 	if utf8.RuneCountInString(plain) > password.MaxLength {
-		return models.User{}, fault.New(fault.KindInvalidCredentials)
+		return models.User{}, s.signInFailed(ctx, 0, "too_long")
 	}
 	user, err := s.userForLogin(ctx, name)
-	if errors.Is(err, models.ErrNotFound) {
+	unknown := errors.Is(err, models.ErrNotFound)
+	if err != nil && !unknown {
+		return models.User{}, fmt.Errorf("read user: %w", err)
+	}
+	if unknown || !user.IsActive {
 		if err := s.Passwords.VerifyNothing(ctx, plain); err != nil {
 			return models.User{}, busy(err)
 		}
-		return models.User{}, fault.New(fault.KindInvalidCredentials)
-	}
-	if err != nil {
-		return models.User{}, fmt.Errorf("read user: %w", err)
+		reason := "inactive"
+		if unknown {
+			reason = "unknown_user"
+		}
+		return models.User{}, s.signInFailed(ctx, user.ID, reason)
 	}
 	result, err := s.Passwords.Verify(ctx, plain, string(user.PasswordHash))
 	if err != nil {
 		return models.User{}, busy(err)
 	}
 	if !result.Match {
-		return models.User{}, fault.New(fault.KindInvalidCredentials)
+		return models.User{}, s.signInFailed(ctx, user.ID, "wrong_password")
 	}
 	if result.Stale {
 		s.rehash(ctx, user, plain)
@@ -93,16 +102,18 @@ func (s *Service) credentials(ctx context.Context, name, plain string) (models.U
 	return user, nil
 }
 
-// userForLogin returns the active user of that name; models.ErrNotFound for an unknown and for an inactive one.
+// signInFailed records a refusal, without a word of what was typed, and returns it.
+func (s *Service) signInFailed(ctx context.Context, userID int64, reason string) error {
+	s.Recorder.fail(ctx, event{name: EventSignInFailed, subject: userID}, reason)
+	return fault.New(fault.KindInvalidCredentials)
+}
+
+// userForLogin returns the user of that name, active or not; models.ErrNotFound for an unknown one.
 func (s *Service) userForLogin(ctx context.Context, name string) (models.User, error) {
 	if !username.Plausible(name) { // nobody can have it, and the database need not see it
 		return models.User{}, models.ErrNotFound
 	}
-	user, err := s.Store.UserByUsername(ctx, username.Normalize(name))
-	if err == nil && !user.IsActive {
-		return models.User{}, models.ErrNotFound
-	}
-	return user, err
+	return s.Store.UserByUsername(ctx, username.Normalize(name))
 }
 
 // rehash keeps the password under the present parameters. The sign-in does not depend on it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +22,12 @@ func (s *Service) Logout(ctx context.Context, refresh *string) error {
 		if err != nil {
 			return err
 		}
-		return s.end(ctx, caller.SessionID)
+		userID, err := strconv.ParseInt(caller.UserID, 10, 64)
+		if err != nil {
+			userID = 0
+		}
+		_, err = s.end(ctx, self(EventSignedOut, userID, caller.SessionID))
+		return err
 	}
 	claims, err := s.Codec.ParseKind(ctx, *refresh, s.Keys.Lookup, token.Refresh)
 	if err != nil {
@@ -30,17 +36,29 @@ func (s *Service) Logout(ctx context.Context, refresh *string) error {
 	if _, ok := generationOf(claims); !ok {
 		return fault.TokenNotValid(fault.TokenMalformed, "")
 	}
-	return s.end(ctx, claims.SessionID)
+	userID, err := userIDOf(claims)
+	if err != nil {
+		return err
+	}
+	_, err = s.end(ctx, self(EventSignedOut, userID, claims.SessionID))
+	return err
 }
 
-// end ends a session, here before it returns.
-func (s *Service) end(ctx context.Context, sessionID string) error {
+// end ends the session of the event, here before it returns, and reports whether it had not ended before: then the
+// event has happened.
+func (s *Service) end(ctx context.Context, e event) (ended bool, err error) {
 	until := s.until()
-	if _, err := s.Store.EndSession(ctx, sessionID, s.now(), until); err != nil {
-		return fmt.Errorf("end session: %w", err)
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		if ended, err = tx.EndSession(ctx, e.session, s.now(), until); err != nil || !ended {
+			return nil, err
+		}
+		return []event{e}, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("end session: %w", err)
 	}
-	s.live.set.Add(models.Revocation{SessionID: sessionID, ExpiresAt: until})
-	return nil
+	s.live.set.Add(models.Revocation{SessionID: e.session, ExpiresAt: until})
+	return ended, nil
 }
 
 // EndSession ends one of the caller's own sessions. NOT_FOUND for any other.
@@ -56,7 +74,10 @@ func (s *Service) EndSession(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("read session: %w", err)
 	}
-	return s.end(ctx, id)
+	e := self(EventSessionsEnded, user.ID, id)
+	e.detail = map[string]any{"count": 1}
+	_, err = s.end(ctx, e)
+	return err
 }
 
 // EndSessions ends the caller's sessions, all or all but the current one, and returns how many it ended.
@@ -74,7 +95,15 @@ func (s *Service) EndSessions(ctx context.Context, exceptCurrent bool) (int, err
 		except = caller.SessionID
 	}
 	until := s.until()
-	ids, err := s.Store.EndSessions(ctx, user.ID, except, s.now(), until)
+	var ids []string
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		if ids, err = tx.EndSessions(ctx, user.ID, except, s.now(), until); err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		e := self(EventSessionsEnded, user.ID, "")
+		e.detail = map[string]any{"count": len(ids)}
+		return []event{e}, nil
+	})
 	if err != nil {
 		return 0, fmt.Errorf("end sessions: %w", err)
 	}
@@ -118,6 +147,9 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if err != nil {
 		return Pair{}, busy(err)
 	}
+	if !result.Match {
+		s.passwordChangeFailed(ctx, user.ID)
+	}
 	if problems := s.checkChange(user, result.Match, replacement); len(problems) > 0 {
 		return Pair{}, problems
 	}
@@ -130,24 +162,26 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if err != nil {
 		return Pair{}, err
 	}
-	err = s.Store.Tx(ctx, func(tx models.Store) error {
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
 		replaced, err := tx.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !replaced { // it was changed meanwhile, so what was given as current no longer is
-			return FormError{wrongPassword()}
+			return nil, FormError{wrongPassword()}
 		}
 		// The epoch makes every older access token stale, so the sessions need no revocation each.
 		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, until); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := tx.EndSessions(ctx, user.ID, "", now, time.Time{}); err != nil {
-			return err
+			return nil, err
 		}
-		return tx.StartSession(ctx, &session, user.Epoch, false)
+		changed := []event{self(EventPasswordChanged, user.ID, session.ID)}
+		return changed, tx.StartSession(ctx, &session, user.Epoch, false)
 	})
 	if form, ok := errors.AsType[FormError](err); ok {
+		s.passwordChangeFailed(ctx, user.ID)
 		return Pair{}, form
 	}
 	if err != nil {
@@ -159,6 +193,15 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 		return Pair{}, err
 	}
 	return s.pair(user, session, refresh, now)
+}
+
+// passwordChangeFailed records that the current password was not it.
+func (s *Service) passwordChangeFailed(ctx context.Context, userID int64) {
+	e := self(EventPasswordChangeFailed, userID, "")
+	if caller, err := CallerFrom(ctx); err == nil {
+		e.session = caller.SessionID
+	}
+	s.Recorder.fail(ctx, e, "")
 }
 
 func wrongPassword() FormProblem {
@@ -180,32 +223,44 @@ func (s *Service) checkChange(user models.User, matches bool, replacement string
 
 // SetActive makes a user active or inactive. An inactive user's tokens are STALE at once, and the sessions end.
 func (s *Service) SetActive(ctx context.Context, userID int64, active bool) error {
-	return s.change(ctx, userID, func(tx models.Store) error {
-		if _, err := tx.SetActive(ctx, userID, active); err != nil {
-			return err
+	return s.change(ctx, userID, func(tx models.Store) (map[string]any, error) {
+		changed, err := tx.SetActive(ctx, userID, active)
+		if err != nil {
+			return nil, err
 		}
-		if active {
-			return nil
+		if !active {
+			if _, err := tx.EndSessions(ctx, userID, "", s.now(), time.Time{}); err != nil {
+				return nil, err
+			}
 		}
-		_, err := tx.EndSessions(ctx, userID, "", s.now(), time.Time{})
-		return err
+		if !changed {
+			return nil, nil // nothing was changed
+		}
+		return map[string]any{"is_active": active}, nil
 	})
 }
 
 // SetRoles gives a user exactly the roles of those names. Access tokens with the old ones are STALE at once.
 func (s *Service) SetRoles(ctx context.Context, userID int64, names []string) error {
-	return s.change(ctx, userID, func(tx models.Store) error { return tx.SetUserRoles(ctx, userID, names) })
+	return s.change(ctx, userID, func(tx models.Store) (map[string]any, error) {
+		return map[string]any{"roles": slices.Sorted(slices.Values(names))}, tx.SetUserRoles(ctx, userID, names)
+	})
 }
 
-// change writes what makes a user's access tokens untrue and raises the epoch, in one transaction.
-func (s *Service) change(ctx context.Context, userID int64, write func(models.Store) error) error {
+// change writes what makes a user's access tokens untrue and raises the epoch, in one transaction. write returns what it
+// changed, with the new values; nil: nothing.
+func (s *Service) change(ctx context.Context, userID int64, write func(models.Store) (map[string]any, error)) error {
 	until := s.until()
 	var epoch int64
-	err := s.Store.Tx(ctx, func(tx models.Store) (err error) {
+	err := s.Recorder.change(ctx, func(tx models.Store) (_ []event, err error) {
 		if epoch, err = tx.RaiseEpoch(ctx, userID, until); err != nil {
-			return err
+			return nil, err
 		}
-		return write(tx)
+		changed, err := write(tx)
+		if err != nil || changed == nil {
+			return nil, err
+		}
+		return []event{event{name: EventUserChanged, subject: userID, detail: changed}.by(ctx)}, nil
 	})
 	if errors.Is(err, models.ErrNotFound) {
 		return fault.New(fault.KindNotFound)
@@ -220,7 +275,10 @@ func (s *Service) change(ctx context.Context, userID int64, write func(models.St
 // DeleteUser removes a user with sessions and all. Their tokens are STALE at once.
 func (s *Service) DeleteUser(ctx context.Context, userID int64) error {
 	until := s.until()
-	err := s.Store.DeleteUser(ctx, userID, until)
+	err := s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		deleted := []event{event{name: EventUserDeleted, subject: userID}.by(ctx)}
+		return deleted, tx.DeleteUser(ctx, userID, until)
+	})
 	if errors.Is(err, models.ErrNotFound) {
 		return fault.New(fault.KindNotFound)
 	}

@@ -18,8 +18,33 @@ import (
 func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
 	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
 	if err != nil {
-		return Pair{}, refused(err)
+		return Pair{}, s.refreshRefused(ctx, claims, refused(err))
 	}
+	pair, err := s.exchange(ctx, raw, claims)
+	if err != nil {
+		return Pair{}, s.refreshRefused(ctx, claims, err)
+	}
+	return pair, nil
+}
+
+// refreshRefused records the error, where it is the refusal of a refresh token, and returns it. Of a token that did not
+// verify there are no claims, and nothing that it says is kept.
+func (s *Service) refreshRefused(ctx context.Context, claims token.Claims, err error) error {
+	refusal, ok := errors.AsType[*fault.Error](err)
+	if !ok || refusal.Kind != fault.KindTokenNotValid || refusal.Reason == fault.TokenReused {
+		return err // reused has recorded the last of them
+	}
+	e := event{name: EventRefreshRefused}
+	if _, ours := generationOf(claims); ours {
+		e.session = claims.SessionID
+		e.subject, _ = userIDOf(claims) // 0 where it names nobody
+	}
+	s.Recorder.fail(ctx, e, string(refusal.Reason))
+	return err
+}
+
+// exchange answers a refresh token whose signature and expiry hold.
+func (s *Service) exchange(ctx context.Context, raw string, claims token.Claims) (Pair, error) {
 	userID, err := userIDOf(claims)
 	if err != nil {
 		return Pair{}, err
@@ -31,7 +56,7 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
 	now := s.now()
 	session, user, err := s.Store.RefreshSession(ctx, models.Refresh{
 		SessionID: claims.SessionID, UserID: userID, Generation: generation, Now: now,
-		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime),
+		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime), KeepUntil: s.keepUntil(now),
 	})
 	if errors.Is(err, models.ErrNotFound) {
 		return s.refreshAgain(ctx, claims.SessionID, userID, generation, now)
@@ -45,6 +70,16 @@ func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
 		}
 	}
 	return s.pair(user, session, raw, now)
+}
+
+// keepUntil is until when a session is kept that is refreshed now: its refresh token can give an access token up to the
+// last moment, and that one is accepted for its own lifetime.
+func (s *Service) keepUntil(now time.Time) time.Time {
+	keep := now.Truncate(time.Second).Add(s.AccessLifetime + s.Leeway)
+	if s.Rotate {
+		return keep.Add(s.RefreshLifetime)
+	}
+	return keep
 }
 
 // The texts of a refresh token whose signature and expiry hold and which is not accepted all the same.
@@ -80,7 +115,7 @@ func (s *Service) refreshAgain(ctx context.Context, sessionID string, userID, ge
 	case !s.usedUpJustNow(session, generation, now):
 		return Pair{}, s.reused(ctx, session)
 	case generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest
-		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked).Because(ErrOvertaken)
 	}
 	successor, err := s.refresh(user, session)
 	if err != nil {
@@ -98,10 +133,14 @@ func (s *Service) usedUpJustNow(session models.Session, generation int64, now ti
 
 // reused ends the session of a refresh token that came again, and then refuses: what was written stays written.
 func (s *Service) reused(ctx context.Context, session models.Session) error {
-	if err := s.end(ctx, session.ID); err != nil {
+	e := event{name: EventRefreshReused, subject: session.UserID, session: session.ID}
+	ended, err := s.end(ctx, e)
+	if err != nil {
 		return err
 	}
-	s.Logger.WarnContext(ctx, "a used-up refresh token came again: session ended",
-		"session_id", session.ID, "user_id", session.UserID)
+	if !ended { // it came twice at once, and the other one has recorded it
+		e.name = EventRefreshRefused
+		s.Recorder.fail(ctx, e, string(fault.TokenReused))
+	}
 	return fault.TokenNotValid(fault.TokenReused, textRevoked)
 }

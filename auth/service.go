@@ -30,6 +30,7 @@ type Options struct {
 	Codec     *token.Codec
 	Passwords *password.Hasher
 	Policy    *password.Policy
+	Recorder  *Recorder
 	Logger    *slog.Logger
 	Now       func() time.Time
 	Random    io.Reader
@@ -71,7 +72,8 @@ type Pair struct {
 	AccessExpiresIn  time.Duration // between the token's own times, as in expires_in of RFC 6749 section 5.1
 	Refresh          string
 	RefreshExpiresAt time.Time
-	User             models.User // with the roles
+	RefreshExpiresIn time.Duration // from now
+	User             models.User   // with the roles
 }
 
 // now returns the time as both databases keep it.
@@ -141,7 +143,8 @@ func (s *Service) pair(user models.User, session models.Session, refresh string,
 	}
 	return Pair{
 		Access: access, AccessExpiresAt: expires, AccessExpiresIn: expires.Sub(now.Truncate(time.Second)),
-		Refresh: refresh, RefreshExpiresAt: session.ExpiresAt, User: user,
+		Refresh: refresh, RefreshExpiresAt: session.ExpiresAt,
+		RefreshExpiresIn: session.ExpiresAt.Sub(now), User: user,
 	}, nil
 }
 

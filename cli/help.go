@@ -17,7 +17,7 @@ func printCommands(w io.Writer) error {
 	b.WriteString("Latchkey is a GraphQL API server with JWT authentication.\n\n")
 	b.WriteString("Usage: latchkey [COMMAND] [FLAG ...]\n\nCommands:\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-17s  %s\n", c.name, c.summary)
+		fmt.Fprintf(&b, "  %-18s  %s\n", c.name, c.summary)
 	}
 	b.WriteString("\nWithout a COMMAND it serves. `latchkey serve --help` lists the settings, and\n" +
 		"`latchkey COMMAND --help` tells more about a command.\n")

@@ -36,8 +36,13 @@ type Settings struct {
 	AuthHeaderTypes      []string
 	UpdateLastLogin      bool
 
+	CookieSameSite string   // Strict, Lax or None
+	AllowedOrigins []string // as browsers write them
+
 	GraphiQL      *bool // nil: where Loopback
 	Introspection *bool // nil: where Loopback
+
+	AuditRetention time.Duration // 0: for ever
 
 	LogFormat string // empty: text on a terminal, else json
 	LogLevel  string

@@ -50,8 +50,9 @@ func (s *Settings) table() []Group {
 		{"Server", s.serverTable()},
 		{"Database and keys", s.databaseTable()},
 		{"Tokens and sessions", s.tokenTable()},
+		{"Browsers", s.browserTable()},
 		{"GraphQL", s.graphqlTable()},
-		{"Log", s.logTable()},
+		{"Log and audit", s.logTable()},
 	}
 }
 
@@ -62,8 +63,8 @@ func (s *Settings) serverTable() []Setting {
 			"loopback, GraphiQL and introspection are off unless they are switched on.",
 	}, {
 		Variable: "LATCHKEY_TRUSTED_PROXIES", Placeholder: "CIDR,...", set: list(&s.TrustedProxies),
-		Help: "Networks or addresses whose X-Forwarded-For is believed, as in 10.0.0.0/8. Without them the address " +
-			"of the connection counts.",
+		Help: "Networks or addresses whose X-Forwarded-For and X-Forwarded-Proto are believed, as in 10.0.0.0/8. " +
+			"Without them the connection's own address counts, and whether it is TLS.",
 	}}
 }
 
@@ -140,6 +141,18 @@ func (s *Settings) tokenTable() []Setting {
 	}}
 }
 
+func (s *Settings) browserTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_COOKIE_SAMESITE", Placeholder: "NAME", Default: "Strict", set: text(&s.CookieSameSite),
+		Help: "From which pages browsers send the refresh cookie: Strict and Lax, from those of the server's own site; None, from " +
+			"any, which an allowed origin of another site needs.",
+	}, {
+		Variable: "LATCHKEY_ALLOWED_ORIGINS", Placeholder: "ORIGIN,...", set: list(&s.AllowedOrigins),
+		Help: "Origins of the web pages that may read answers (CORS) and use the refresh cookie, as in https://app.example.org. " +
+			"The server's own origin always may.",
+	}}
+}
+
 func (s *Settings) graphqlTable() []Setting {
 	return []Setting{{
 		Variable: "LATCHKEY_GRAPHIQL", set: orUnset(&s.GraphiQL),
@@ -157,10 +170,14 @@ func (s *Settings) logTable() []Setting {
 	}, {
 		Variable: "LATCHKEY_LOG_LEVEL", Placeholder: "NAME", Default: "info", set: text(&s.LogLevel),
 		Help: "The least level that is logged: " + alternatives(logLevels()) + ".",
+	}, {
+		Variable: "LATCHKEY_AUDIT_RETENTION", Placeholder: "DURATION", Default: "2160h", set: duration(&s.AuditRetention),
+		Help: "How long it is kept what happened: sign-ins, refusals, changes. 0: for ever.",
 	}}
 }
 
 func algorithms() []string { return []string{"ES256", "EdDSA", "RS256", "HS256", "HS384", "HS512"} }
+func sameSites() []string  { return []string{"Strict", "Lax", "None"} }
 func logFormats() []string { return []string{"text", "json"} }
 func logLevels() []string  { return []string{"debug", "info", "warn", "error"} }
 

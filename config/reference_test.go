@@ -31,10 +31,13 @@ func another() map[string]string {
 		"LATCHKEY_USER_ID_CLAIM":          "uid",
 		"LATCHKEY_AUTH_HEADER_TYPES":      "JWT,Bearer",
 		"LATCHKEY_UPDATE_LAST_LOGIN":      "0",
+		"LATCHKEY_COOKIE_SAMESITE":        "Lax",
+		"LATCHKEY_ALLOWED_ORIGINS":        "https://app.example.org, http://localhost:3000",
 		"LATCHKEY_GRAPHIQL":               "false",
 		"LATCHKEY_INTROSPECTION":          "true",
 		"LATCHKEY_LOG_FORMAT":             "json",
 		"LATCHKEY_LOG_LEVEL":              "debug",
+		"LATCHKEY_AUDIT_RETENTION":        "0",
 	}
 }
 

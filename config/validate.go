@@ -39,6 +39,13 @@ func (s *Settings) validateServer(f *Faults) {
 			f.add("LATCHKEY_TRUSTED_PROXIES", "number %d is not a network, as in 10.0.0.0/8", i+1)
 		}
 	}
+	f.oneOf("LATCHKEY_COOKIE_SAMESITE", s.CookieSameSite, sameSites())
+	for i, origin := range s.AllowedOrigins {
+		if !isOrigin(origin) {
+			f.add("LATCHKEY_ALLOWED_ORIGINS", "number %d is not an origin as browsers write it, as in https://app.example.org: "+
+				"http or https and a host in small letters, a port where it is not the usual one, and no more", i+1)
+		}
+	}
 	if s.LogFormat != "" {
 		f.oneOf("LATCHKEY_LOG_FORMAT", s.LogFormat, logFormats())
 	}
@@ -145,6 +152,7 @@ func (s *Settings) validateTokens(f *Faults) {
 		{"LATCHKEY_REFRESH_REUSE_LEEWAY", s.RefreshReuseLeeway, 0},
 		{"LATCHKEY_KEY_ROTATION", s.KeyRotation, 0},
 		{"LATCHKEY_LEEWAY", s.Leeway, 0},
+		{"LATCHKEY_AUDIT_RETENTION", s.AuditRetention, 0},
 	} {
 		// Times in a token are whole seconds.
 		if d.value < d.least || d.value > maxLifetime || d.value%time.Second != 0 {

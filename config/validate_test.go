@@ -29,6 +29,7 @@ func TestEveryFault(t *testing.T) {
 		noPEM     = "not a PEM private key, which LATCHKEY_ALGORITHM ES256 needs; for a shared secret, set that to HS256"
 		noFile    = "there is no such file; the key itself belongs into LATCHKEY_SIGNING_KEY"
 		memory    = "a database in memory would forget every user; give a path, as in sqlite:data/latchkey.db"
+		origin    = "not an origin as browsers write it, as in https://app.example.org: http or https and a host in small letters, a port where it is not the usual one, and no more"
 		algorithm = "not one of ES256, EdDSA, RS256, HS256, HS384, HS512"
 	)
 	for _, test := range []struct {
@@ -50,6 +51,32 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33", "number 1 is " + network},
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,proxy", "number 2 is " + network},
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,", "number 2 is " + network},
+
+		{"LATCHKEY_COOKIE_SAMESITE", "None", ""},
+		{"LATCHKEY_COOKIE_SAMESITE", "none", "not one of Strict, Lax, None"},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org, http://localhost:3000,http://[::1]:3000,https://xn--bcher-kva.example", ""},
+		{"LATCHKEY_ALLOWED_ORIGINS", "*", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "null", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org,", "number 2 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org,https://app.example.org/", "number 2 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org/path", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org?", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org#", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://*.example.org", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://App.example.org", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "HTTPS://app.example.org", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://bücher.example", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org:443", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "http://app.example.org:80", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org:0443", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org:", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://app.example.org:65536", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://user@app.example.org", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://[::0:1]:3000", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://::1", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "https://", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "app.example.org", "number 1 is " + origin},
+		{"LATCHKEY_ALLOWED_ORIGINS", "ftp://app.example.org", "number 1 is " + origin},
 
 		{"LATCHKEY_DATABASE_URL", "sqlite:a", ""},
 		{"LATCHKEY_DATABASE_URL", "sqlite:./a b#c%20.db", ""},
@@ -98,6 +125,9 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_SESSION_LIFETIME", "-1s", fromZero},
 		{"LATCHKEY_LEEWAY", "0s", ""},
 		{"LATCHKEY_LEEWAY", "1ms", fromZero},
+		{"LATCHKEY_AUDIT_RETENTION", "0", ""},
+		{"LATCHKEY_AUDIT_RETENTION", "-1h", fromZero},
+		{"LATCHKEY_AUDIT_RETENTION", "90d", duration},
 
 		{"LATCHKEY_ROTATE_REFRESH_TOKENS", "F", ""},
 		{"LATCHKEY_ROTATE_REFRESH_TOKENS", "no", "neither true nor false"},

@@ -1,22 +1,39 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { chromium } from 'playwright-core';
 
 import { baseURL, chromiumPath } from './settings.mjs';
 
-// launch starts Chromium with all that it does by itself switched off.
+const options = {
+  executablePath: chromiumPath,
+  args: [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+};
+
+// launch starts Chromium with all that it does by itself switched off. Its contexts are private windows, to which
+// third-party cookies do not come.
 export function launch() {
-  return chromium.launch({
-    executablePath: chromiumPath,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return chromium.launch(options);
+}
+
+// launchProfile starts a Chromium of its own, with an ordinary window, that takes third-party cookies, which some builds
+// do not. The profile goes into an empty folder. It returns the context.
+export function launchProfile(folder, more) {
+  mkdirSync(join(folder, 'Default'));
+  writeFileSync(
+    join(folder, 'Default', 'Preferences'),
+    JSON.stringify({ profile: { block_third_party_cookies: false, cookie_controls_mode: 0 } }),
+  );
+  return chromium.launchPersistentContext(folder, { ...options, ...more });
 }
 
 // open loads a path of the server in a fresh profile, which goes when the test

@@ -61,7 +61,7 @@ var table = map[Kind]Row{
 	},
 	KindTokenNotValid: {
 		http.StatusUnauthorized, "Token is invalid",
-		"A token given as an argument is not accepted.", "`reason`",
+		"A token given as an argument or in the cookie is not accepted.", "`reason`",
 	},
 	KindBadUserInput: {
 		http.StatusBadRequest, "The input is not valid.",

@@ -14,23 +14,35 @@ import (
 )
 
 func (r *mutationResolver) SessionRevoke(ctx context.Context, id string) (bool, error) {
+	kept := r.cookieOwner(ctx)
 	if err := r.Auth.EndSession(ctx, id); err != nil {
 		return false, err
+	}
+	if kept.SessionID == id {
+		jarOf(ctx).clear()
 	}
 	return true, nil
 }
 
 func (r *mutationResolver) SessionsRevokeAll(ctx context.Context, exceptCurrent bool) (int, error) {
-	return r.Auth.EndSessions(ctx, exceptCurrent)
+	kept := r.ownCookie(ctx)
+	ended, err := r.Auth.EndSessions(ctx, exceptCurrent)
+	goesOn := kept == "" || exceptCurrent && kept == currentSession(ctx)
+	if err == nil && !goesOn {
+		jarOf(ctx).clear()
+	}
+	return ended, err
 }
 
 func (r *mutationResolver) PasswordChange(ctx context.Context, current string, new string) (*model.PasswordChangePayload, error) {
+	kept := r.ownCookie(ctx)
 	pair, err := r.Auth.ChangePassword(ctx, current, new)
 	if err != nil {
 		problems, err := toUserErrors(err)
 		return &model.PasswordChangePayload{Errors: problems}, err
 	}
-	return &model.PasswordChangePayload{Tokens: toTokenPair(pair), Errors: []model.UserError{}}, nil
+	tokens := deliver(ctx, pair, sameWay(ctx, kept), kept != "")
+	return &model.PasswordChangePayload{Tokens: tokens, Errors: []model.UserError{}}, nil
 }
 
 func (r *queryResolver) Me(ctx context.Context) (*models.User, error) {

@@ -19,6 +19,7 @@ type exchange struct {
 
 	headerMu sync.Mutex
 	header   http.Header
+	jar      jar // only mutations use it, and they run one after the other
 
 	timed atomic.Pointer[timed] // nil until somebody waits
 }
@@ -91,8 +92,7 @@ func (x *exchange) end() {
 	}
 }
 
-// AddResponseHeader adds a field to the header of the HTTP answer to the request under way; a cookie is the field
-// Set-Cookie with the text of its String method. It may be called by any resolver and by several at once, and does
+// AddResponseHeader adds a field to the header of the HTTP answer to the request under way. It may be called by any resolver and by several at once, and does
 // nothing for a context that is not of a request to NewHandler's handler. Fields that the transport sets itself
 // (Content-Type, Cache-Control) cannot be changed with it.
 func AddResponseHeader(ctx context.Context, name, value string) {

@@ -27,6 +27,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Limits bounds what a request may ask for.
 	Limits Limits
+	// Browsers says which web pages may use the endpoint.
+	Browsers Browsers
 }
 
 // handler answers GraphQL over HTTP. It takes the place of gqlgen's server: that publishes raw texts, echoes bodies
@@ -38,14 +40,15 @@ type handler struct {
 	limits    Limits
 	requestID func(context.Context) string
 	logger    *slog.Logger
+	browsers  Browsers
 	presenter graphql.ErrorPresenterFunc // present; a method value would be made anew for each request
 	fixed     fixedHeader
 	buffers   sync.Pool // of *buffer
 }
 
 // NewHandler returns the handler of the GraphQL endpoint: GET and HEAD for queries, POST with a JSON body for queries
-// and mutations, as the GraphQL-over-HTTP specification describes them. It has no other transport, and its answers
-// are never cached by anybody on the way.
+// and mutations, as the GraphQL-over-HTTP specification describes them, and OPTIONS for the preflights of allowed
+// origins. It has no other transport, and its answers are never cached by anybody on the way.
 func NewHandler(o Options) http.Handler {
 	limits := o.Limits.withDefaults()
 	h := &handler{
@@ -54,6 +57,7 @@ func NewHandler(o Options) http.Handler {
 		limits:    limits,
 		requestID: o.RequestID,
 		logger:    o.Logger,
+		browsers:  o.Browsers,
 		fixed:     newFixedHeader(),
 		buffers:   sync.Pool{New: func() any { return new(buffer) }},
 	}
@@ -70,7 +74,7 @@ func NewHandler(o Options) http.Handler {
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
-	return h
+	return h.browsers.share(h)
 }
 
 // answer is what goes into the body of a response. It has data exactly if the operation was run.

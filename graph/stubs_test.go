@@ -62,7 +62,7 @@ func (s queryStubs) Protected(ctx context.Context) (*string, error) {
 
 func (s queryStubs) Me(ctx context.Context) (*models.User, error) { return s.me(ctx) }
 
-func (s mutationStubs) TokenObtain(ctx context.Context, username, password string) (*model.TokenPair, error) {
+func (s mutationStubs) TokenObtain(ctx context.Context, username, password string, _ model.TokenDelivery) (*model.TokenPair, error) {
 	return s.tokenObtain(ctx, username, password)
 }
 

@@ -7,28 +7,40 @@ package graph
 
 import (
 	"context"
-	"latchkey/fault"
 	"latchkey/graph/generated"
 	"latchkey/graph/model"
 )
 
-func (r *mutationResolver) TokenObtain(ctx context.Context, username string, password string) (*model.TokenPair, error) {
+func (r *mutationResolver) TokenObtain(ctx context.Context, username string, password string, delivery model.TokenDelivery) (*model.TokenPair, error) {
+	if err := deliverable(ctx, delivery); err != nil {
+		return nil, err
+	}
 	pair, err := r.Auth.Login(ctx, username, password)
 	if err != nil {
 		return nil, err
 	}
-	return toTokenPair(pair), nil
+	return deliver(ctx, pair, delivery, false), nil
 }
 
-func (r *mutationResolver) TokenRefresh(ctx context.Context, refresh *string) (*model.TokenPair, error) {
-	if refresh == nil {
-		return nil, fault.BadUserInput("This field is required.", "refresh")
-	}
-	pair, err := r.Auth.Refresh(ctx, *refresh)
+func (r *mutationResolver) TokenRefresh(ctx context.Context, refresh *string, delivery model.TokenDelivery) (*model.TokenPair, error) {
+	given, err := r.credential(ctx, refresh)
 	if err != nil {
 		return nil, err
 	}
-	return toTokenPair(pair), nil
+	if refresh == nil {
+		delivery = model.TokenDeliveryCookie // what a script cannot read must not become what it can
+	}
+	if refresh == nil && given.token == "" {
+		return nil, given.missing()
+	}
+	if err := deliverable(ctx, delivery); err != nil {
+		return nil, err
+	}
+	pair, err := r.Auth.Refresh(ctx, given.token)
+	if err != nil {
+		return nil, given.refused(err)
+	}
+	return deliver(ctx, pair, delivery, given.kept), nil
 }
 
 func (r *mutationResolver) TokenVerify(ctx context.Context, token string) (*model.VerifiedToken, error) {
@@ -40,9 +52,17 @@ func (r *mutationResolver) TokenVerify(ctx context.Context, token string) (*mode
 }
 
 func (r *mutationResolver) TokenRevoke(ctx context.Context, refresh *string) (bool, error) {
-	if err := r.Auth.Logout(ctx, refresh); err != nil {
+	given, err := r.credential(ctx, refresh)
+	if err != nil {
 		return false, err
 	}
+	if refresh == nil && given.token != "" {
+		refresh = &given.token
+	}
+	if err := r.Auth.Logout(ctx, refresh); err != nil {
+		return false, given.refused(err)
+	}
+	given.ended()
 	return true, nil
 }
 

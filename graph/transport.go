@@ -42,6 +42,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	header := w.Header()
 	ctx := newExchange(r.Context(), header, h.limits.Timeout)
+	ctx.jar = jar{browsers: &h.browsers, request: r}
 	defer ctx.end()
 	media, acceptable := negotiate(r.Header["Accept"])
 	a, refused := h.answer(ctx, r, acceptable, buf)
@@ -57,6 +58,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	recordOf(ctx).errors(a.errors)
 	if after := retryAfter(a.errors); after > 0 {
 		header.Set("Retry-After", strconv.Itoa(after))
+	}
+	if ctx.jar.changed != nil {
+		http.SetCookie(w, ctx.jar.changed)
 	}
 	h.fixed.set(header, media)
 	w.WriteHeader(statusOf(media, refused))

@@ -15,7 +15,9 @@ type Session struct {
 	ExpiresAt  time.Time  // of the current refresh token
 	LimitAt    *time.Time // the absolute limit, which no refresh moves; nil: none
 	EndedAt    *time.Time
-	Rotations  []int64 `gorm:"serializer:json"` // when the newest generations began, in microseconds since 1970, newest first
+	KeepUntil  time.Time // from then on no token of it is accepted, ended or not, and nothing is lost with the row
+	SweepAt    time.Time // when cleaning looks at the row next; the store's own
+	Rotations  []int64   `gorm:"serializer:json"` // when the newest generations began, in microseconds since 1970, newest first
 	UserAgent  string
 	IPAddress  string
 }

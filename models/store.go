@@ -28,6 +28,8 @@ type Store interface {
 	Sessions
 	SigningKeys
 	Revocations
+	Events
+	Cleaning
 
 	// Tx runs fn in a transaction, commits when it returns nil and rolls back when it returns an error or panics.
 	// Inside, only the Store that fn is given may be used.
@@ -98,6 +100,7 @@ type Refresh struct {
 	Now        time.Time // becomes LastUsedAt
 	Rotate     bool      // raise the generation by one, and move the expiry
 	ExpiresAt  time.Time // with Rotate: the new expiry, unless the session's limit is earlier
+	KeepUntil  time.Time // the session's new KeepUntil, unless that is later already
 }
 
 // SigningKeys keeps the keys of tokens, sealed.
@@ -131,4 +134,13 @@ type Revocations interface {
 	// Wakeups returns a channel that receives when there may be something new, until ctx ends; nil where the database
 	// cannot tell. It is a hint and no more: a reader looks by itself, too.
 	Wakeups(ctx context.Context) <-chan struct{}
+}
+
+// Events keeps what happened.
+type Events interface {
+	// CreateEvents writes events, in the order given, and fills in their ids. Of no events it writes none.
+	CreateEvents(ctx context.Context, list []Event) error
+	// EventsBefore returns the events with an id below the one given, of all events where it is 0, the newest first and
+	// limit at most.
+	EventsBefore(ctx context.Context, id int64, limit int) ([]Event, error)
 }

@@ -121,3 +121,11 @@ func (d postgresDialect) refresh(ctx context.Context, s *Store, r models.Refresh
 	row.User.Roles = row.Roles
 	return row.Session, row.User, nil
 }
+
+// alone takes a lock of the transaction, which also works behind a pooler, and does not wait for it. Its name keeps two
+// servers in different schemas of one database apart.
+func (postgresDialect) alone(ctx context.Context, tx *Store) (alone bool, err error) {
+	err = tx.write.WithContext(ctx).
+		Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('latchkey cleaning ' || current_schema(), 0))").Scan(&alone).Error
+	return alone, err
+}

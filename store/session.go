@@ -26,6 +26,7 @@ func (s *Store) StartSession(ctx context.Context, session *models.Session, epoch
 				return tx.mapped(err, "write last login")
 			}
 		}
+		session.SweepAt = session.KeepUntil
 		return tx.mapped(gorm.G[models.Session](tx.write).Create(ctx, session), "create session")
 	})
 }
@@ -57,7 +58,8 @@ UPDATE sessions SET
 	last_used_at = @now,
 	generation   = CASE WHEN @rotate THEN generation + 1 ELSE generation END,
 	rotations    = CASE WHEN @rotate THEN ` + rotations + ` ELSE rotations END,
-	expires_at   = CASE WHEN NOT @rotate THEN expires_at WHEN limit_at < @expires THEN limit_at ELSE @expires END
+	expires_at   = CASE WHEN NOT @rotate THEN expires_at WHEN limit_at < @expires THEN limit_at ELSE @expires END,
+	keep_until   = CASE WHEN keep_until > @keep THEN keep_until ELSE @keep END
 WHERE id = @session AND user_id = @user AND generation = @generation AND ended_at IS NULL AND expires_at > @now
 	AND EXISTS (SELECT 1 FROM users WHERE users.id = @user AND users.is_active)
 RETURNING *`
@@ -67,5 +69,6 @@ func refreshArguments(r models.Refresh) map[string]any {
 	return map[string]any{
 		"session": r.SessionID, "user": r.UserID, "generation": r.Generation,
 		"now": r.Now, "micros": r.Now.UnixMicro(), "rotate": r.Rotate, "expires": r.ExpiresAt,
+		"keep": r.KeepUntil,
 	}
 }

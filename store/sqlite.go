@@ -172,3 +172,6 @@ func (sqliteDialect) since(ctx context.Context, s *Store, mark int64) ([]models.
 func (sqliteDialect) wakeups(context.Context) <-chan struct{} { return nil }
 
 func (sqliteDialect) wake(context.Context, *Store) error { return nil }
+
+// alone is true: a transaction that writes is alone.
+func (sqliteDialect) alone(context.Context, *Store) (bool, error) { return true, nil }

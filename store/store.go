@@ -33,6 +33,8 @@ type dialect interface {
 	since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error)
 	wakeups(ctx context.Context) <-chan struct{}
 	wake(ctx context.Context, s *Store) error
+	// alone reports whether the transaction is the only one that cleans, until it ends.
+	alone(ctx context.Context, tx *Store) (bool, error)
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

@@ -15,6 +15,9 @@ const (
 	pollInterval = 250 * time.Millisecond
 	pollTimeout  = time.Second
 	sweepEvery   = 240 // polls: a minute
+
+	// A node that was cut off for so long reads the keys anew: what told of their change may have been deleted.
+	keysAfter = 10 * time.Minute
 )
 
 // Options is what NewSync is handed.
@@ -33,8 +36,9 @@ type Sync struct {
 	fresh   atomic.Int64 // when the Set was last known to be equal, since started
 
 	mark     int64
-	keysSeen int64 // the newest row that told of changed keys
-	keysDue  bool  // they changed, and were not read anew yet
+	keysSeen int64     // the newest row that told of changed keys
+	keysDue  bool      // they changed, and were not read anew yet
+	polled   time.Time // the last time that succeeded; by the clock, which also goes while a machine is suspended
 }
 
 // NewSync returns a Sync.
@@ -94,6 +98,10 @@ func (s *Sync) poll(ctx context.Context) error {
 		return fmt.Errorf("read revocations: %w", err)
 	}
 	s.o.Set.Add(list...)
+	now := s.o.Now()
+	if !s.polled.IsZero() && now.Sub(s.polled) > keysAfter {
+		s.keysDue = true
+	}
 	for _, r := range list {
 		if r.SessionID == "" && r.UserID == 0 && r.ID > s.keysSeen {
 			s.keysSeen, s.keysDue = r.ID, true
@@ -105,7 +113,7 @@ func (s *Sync) poll(ctx context.Context) error {
 		}
 		s.keysDue = false
 	}
-	s.mark = next
+	s.mark, s.polled = next, now
 	s.fresh.Store(int64(began)) // what was committed after the question is not in the answer
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"latchkey/graph/model"
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -36,8 +37,8 @@ type ComplexityRoot struct {
 		PasswordChange    func(childComplexity int, current string, new string) int
 		SessionRevoke     func(childComplexity int, id string) int
 		SessionsRevokeAll func(childComplexity int, exceptCurrent bool) int
-		TokenObtain       func(childComplexity int, username string, password string) int
-		TokenRefresh      func(childComplexity int, refresh *string) int
+		TokenObtain       func(childComplexity int, username string, password string, delivery model.TokenDelivery) int
+		TokenRefresh      func(childComplexity int, refresh *string, delivery model.TokenDelivery) int
 		TokenRevoke       func(childComplexity int, refresh *string) int
 		TokenVerify       func(childComplexity int, token string) int
 	}
@@ -165,7 +166,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.TokenObtain(childComplexity, args["username"].(string), args["password"].(string)), true
+		return e.ComplexityRoot.Mutation.TokenObtain(childComplexity, args["username"].(string), args["password"].(string), args["delivery"].(model.TokenDelivery)), true
 	case "Mutation.tokenRefresh":
 		if e.ComplexityRoot.Mutation.TokenRefresh == nil {
 			break
@@ -176,7 +177,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.TokenRefresh(childComplexity, args["refresh"].(*string)), true
+		return e.ComplexityRoot.Mutation.TokenRefresh(childComplexity, args["refresh"].(*string), args["delivery"].(model.TokenDelivery)), true
 	case "Mutation.tokenRevoke":
 		if e.ComplexityRoot.Mutation.TokenRevoke == nil {
 			break
@@ -559,7 +560,8 @@ extend type Mutation {
 
   """
   Changes the caller's password. Every session of the caller ends, this one too, and a new one begins: go on with the
-  tokens of the answer. Requires a valid access token.
+  tokens of the answer. The refresh token goes into the cookie if this session's was there, else into the answer.
+  Requires a valid access token.
   """
   passwordChange(
     "The password as it is."
@@ -675,7 +677,7 @@ enum ErrorCode {
   FORBIDDEN
   "Wrong username or password, or the user is inactive: one and the same answer."
   INVALID_CREDENTIALS
-  "A token given as an argument is not accepted. ` + "`" + `extensions.reason` + "`" + ` is a TokenProblem."
+  "A token given as an argument or in the cookie is not accepted. ` + "`" + `extensions.reason` + "`" + ` is a TokenProblem."
   TOKEN_NOT_VALID
   "An argument is not acceptable: ` + "`" + `extensions.field` + "`" + `, and ` + "`" + `extensions.fields` + "`" + ` where several are."
   BAD_USER_INPUT
@@ -740,23 +742,29 @@ type Query {
   """
   Signs in: a username and a password give an access token and a refresh token, and begin a session.
   INVALID_CREDENTIALS for a wrong password, an unknown username and an inactive user alike;
-  RATE_LIMITED while the server has too many passwords to check.
+  RATE_LIMITED while the server has too many passwords to check. With ` + "`" + `delivery: COOKIE` + "`" + `, CSRF_REJECTED for a page whose
+  origin is not allowed.
   """
   tokenObtain(
     "The username, exactly as it was registered (case counts)."
     username: String!
     "The password, exactly as it was set: nothing is trimmed."
     password: String!
+    "Where the refresh token goes."
+    delivery: TokenDelivery! = BODY
   ): TokenPair! @public
 
   """
   Gives a new access token for a refresh token, without the password. The refresh token is used up by it and the
   answer holds its successor, unless the server is set not to rotate. Works with an expired access token in the header.
-  TOKEN_NOT_VALID when the refresh token is not accepted.
+  TOKEN_NOT_VALID when the refresh token is not accepted; CSRF_REJECTED when it is the cookie's, or shall be, and the page
+  that asks is of an origin that is not allowed.
   """
   tokenRefresh(
-    "The refresh token of the newest pair."
+    "The refresh token of the newest pair. Without it, the one in the cookie."
     refresh: String
+    "Where the successor goes. That of a token from the cookie always goes into the cookie."
+    delivery: TokenDelivery! = BODY
   ): TokenPair! @public
 
   "Tells whether a token of either kind is valid, and whose it is. TOKEN_NOT_VALID when it is not."
@@ -766,21 +774,33 @@ type Query {
   ): VerifiedToken! @public
 
   """
-  Signs out: ends the session of the refresh token, or without one the session of the access token in the header. From
-  this answer on no token of the session is accepted. True, too, when the session had ended already.
-  TOKEN_NOT_VALID when the refresh token is not accepted; UNAUTHENTICATED when there is no token at all.
+  Signs out: ends the session of the refresh token, or without one that of the access token in the header, and removes
+  the session's cookie. From this answer on no token of the session is accepted. True, too, when the session had ended
+  already. TOKEN_NOT_VALID when the refresh token is not accepted; UNAUTHENTICATED when there is no token at all;
+  CSRF_REJECTED when it is the cookie's and the page that asks is of an origin that is not allowed.
   """
   tokenRevoke(
-    "A refresh token of the session to end."
+    "A refresh token of the session to end. Without it, the one in the cookie."
     refresh: String
   ): Boolean! @public
+}
+
+"Where a refresh token goes."
+enum TokenDelivery {
+  "Into the answer, for programs that have a safe place of their own for it."
+  BODY
+  """
+  Into an HttpOnly cookie of the server, for web pages: no script can read it, and ` + "`" + `refresh` + "`" + ` is null in the answer. For
+  pages of the server's own origin and of the allowed ones, over HTTPS; on the client's own machine without it, too.
+  """
+  COOKIE
 }
 
 "What a sign-in or a refresh gives."
 type TokenPair {
   "The access token, a JWT. Send it as ` + "`" + `Authorization: Bearer ACCESS` + "`" + `; keep it in memory."
   access: String!
-  "The refresh token, a JWT. Whoever holds it can act as the user until it expires."
+  "The refresh token, a JWT. Whoever holds it can act as the user until it expires. Null where it went into the cookie."
   refresh: String
   "When the access token stops being accepted."
   accessExpiresAt: DateTime!

@@ -19,8 +19,8 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
-	TokenObtain(ctx context.Context, username string, password string) (*model.TokenPair, error)
-	TokenRefresh(ctx context.Context, refresh *string) (*model.TokenPair, error)
+	TokenObtain(ctx context.Context, username string, password string, delivery model.TokenDelivery) (*model.TokenPair, error)
+	TokenRefresh(ctx context.Context, refresh *string, delivery model.TokenDelivery) (*model.TokenPair, error)
 	TokenVerify(ctx context.Context, token string) (*model.VerifiedToken, error)
 	TokenRevoke(ctx context.Context, refresh *string) (bool, error)
 	SessionRevoke(ctx context.Context, id string) (bool, error)
@@ -101,6 +101,14 @@ func (ec *executionContext) field_Mutation_tokenObtain_args(ctx context.Context,
 		return nil, err
 	}
 	args["password"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "delivery",
+		func(ctx context.Context, v any) (model.TokenDelivery, error) {
+			return ec.unmarshalNTokenDelivery2latchkeyᚋgraphᚋmodelᚐTokenDelivery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["delivery"] = arg2
 	return args, nil
 }
 
@@ -115,6 +123,14 @@ func (ec *executionContext) field_Mutation_tokenRefresh_args(ctx context.Context
 		return nil, err
 	}
 	args["refresh"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "delivery",
+		func(ctx context.Context, v any) (model.TokenDelivery, error) {
+			return ec.unmarshalNTokenDelivery2latchkeyᚋgraphᚋmodelᚐTokenDelivery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["delivery"] = arg1
 	return args, nil
 }
 
@@ -160,7 +176,7 @@ func (ec *executionContext) _Mutation_tokenObtain(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().TokenObtain(ctx, fc.Args["username"].(string), fc.Args["password"].(string))
+			return ec.Resolvers.Mutation().TokenObtain(ctx, fc.Args["username"].(string), fc.Args["password"].(string), fc.Args["delivery"].(model.TokenDelivery))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.TokenPair) graphql.Marshaler {
@@ -204,7 +220,7 @@ func (ec *executionContext) _Mutation_tokenRefresh(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().TokenRefresh(ctx, fc.Args["refresh"].(*string))
+			return ec.Resolvers.Mutation().TokenRefresh(ctx, fc.Args["refresh"].(*string), fc.Args["delivery"].(model.TokenDelivery))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.TokenPair) graphql.Marshaler {
@@ -994,6 +1010,16 @@ func (ec *executionContext) _VerifiedToken(ctx context.Context, sel ast.Selectio
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNTokenDelivery2latchkeyᚋgraphᚋmodelᚐTokenDelivery(ctx context.Context, v any) (model.TokenDelivery, error) {
+	var res model.TokenDelivery
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTokenDelivery2latchkeyᚋgraphᚋmodelᚐTokenDelivery(ctx context.Context, sel ast.SelectionSet, v model.TokenDelivery) graphql.Marshaler {
+	return v
+}
 
 func (ec *executionContext) marshalNTokenPair2ᚖlatchkeyᚋgraphᚋmodelᚐTokenPair(ctx context.Context, sel ast.SelectionSet, v *model.TokenPair) graphql.Marshaler {
 	if v == nil {

@@ -24,7 +24,7 @@ type PasswordChangePayload struct {
 type TokenPair struct {
 	// The access token, a JWT. Send it as `Authorization: Bearer ACCESS`; keep it in memory.
 	Access string `json:"access"`
-	// The refresh token, a JWT. Whoever holds it can act as the user until it expires.
+	// The refresh token, a JWT. Whoever holds it can act as the user until it expires. Null where it went into the cookie.
 	Refresh *string `json:"refresh,omitempty"`
 	// When the access token stops being accepted.
 	AccessExpiresAt time.Time `json:"accessExpiresAt"`
@@ -58,6 +58,65 @@ type VerifiedToken struct {
 	SessionID *string `json:"sessionId,omitempty"`
 	// Whom the token stands for.
 	User *models.User `json:"user"`
+}
+
+// Where a refresh token goes.
+type TokenDelivery string
+
+const (
+	// Into the answer, for programs that have a safe place of their own for it.
+	TokenDeliveryBody TokenDelivery = "BODY"
+	// Into an HttpOnly cookie of the server, for web pages: no script can read it, and `refresh` is null in the answer. For
+	// pages of the server's own origin and of the allowed ones, over HTTPS; on the client's own machine without it, too.
+	TokenDeliveryCookie TokenDelivery = "COOKIE"
+)
+
+var AllTokenDelivery = []TokenDelivery{
+	TokenDeliveryBody,
+	TokenDeliveryCookie,
+}
+
+func (e TokenDelivery) IsValid() bool {
+	switch e {
+	case TokenDeliveryBody, TokenDeliveryCookie:
+		return true
+	}
+	return false
+}
+
+func (e TokenDelivery) String() string {
+	return string(e)
+}
+
+func (e *TokenDelivery) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TokenDelivery(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TokenDelivery", str)
+	}
+	return nil
+}
+
+func (e TokenDelivery) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TokenDelivery) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TokenDelivery) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // The two kinds of token.

@@ -64,6 +64,7 @@ var homes = map[string][]string{
 	"github.com/agnivade/levenshtein": {"config"},
 	"github.com/go-jose/go-jose":      {"auth/token", "auth/keys"},
 	"github.com/golang-jwt/jwt":       {"auth/token"},
+	"github.com/rs/cors":              {"graph"},
 	"github.com/google/go-cmp":        {"store/storetest"},
 	"github.com/hashicorp/golang-lru": {"auth"},
 	"github.com/jackc/pgx":            {"store", "internal/testdb"},

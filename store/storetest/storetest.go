@@ -42,6 +42,15 @@ func Run(t *testing.T, open func(t *testing.T) models.Store) {
 		"what was revoked is told since a mark":                       revocations,
 		"a revocation that commits late is not missed":                lateCommit,
 		"one key signs with an algorithm, however many try":           keyRace,
+		"sessions are deleted when no token of theirs is accepted":    cleanSessions,
+		"a session that was refreshed is looked at again":             cleanRefreshed,
+		"a bite is no larger than it may be":                          cleanBites,
+		"revocations are deleted when they are over":                  cleanRevocations,
+		"signing keys are deleted when they are over":                 cleanKeys,
+		"events are deleted when they are over":                       cleanEvents,
+		"what cleans at once deletes each row once":                   cleanRace,
+		"events come back as they were written, the newest first":     eventRoundTrip,
+		"events of a transaction that fails are not written":          eventRollsBack,
 		"a transaction that fails leaves nothing":                     txRollsBack,
 		"a transaction sees its own writes":                           txSeesItself,
 		"a panic in a transaction rolls back and goes on":             txPanics,
@@ -78,7 +87,7 @@ func newSession(id string, user models.User) models.Session {
 	limit := moment.Add(time.Hour)
 	return models.Session{
 		ID: id, UserID: user.ID, CreatedAt: moment, LastUsedAt: moment, ExpiresAt: moment.Add(time.Minute),
-		LimitAt: &limit, UserAgent: "curl/8", IPAddress: "2001:db8::1",
+		KeepUntil: moment.Add(5 * time.Minute), LimitAt: &limit, UserAgent: "curl/8", IPAddress: "2001:db8::1",
 	}
 }
 
@@ -252,6 +261,7 @@ func rotation(session models.Session) models.Refresh {
 	return models.Refresh{
 		SessionID: session.ID, UserID: session.UserID, Generation: session.Generation, Rotate: true,
 		Now: session.LastUsedAt.Add(10 * time.Second), ExpiresAt: session.LastUsedAt.Add(70 * time.Second),
+		KeepUntil: session.LastUsedAt.Add(6 * time.Minute),
 	}
 }
 
@@ -264,7 +274,7 @@ func refreshMoves(t *testing.T, s models.Store) {
 		t.Fatal(err)
 	}
 	want := session
-	want.Generation, want.LastUsedAt, want.ExpiresAt = 1, r.Now, r.ExpiresAt
+	want.Generation, want.LastUsedAt, want.ExpiresAt, want.KeepUntil = 1, r.Now, r.ExpiresAt, r.KeepUntil
 	want.Rotations = []int64{r.Now.UnixMicro()}
 	diff(t, "session", want, got)
 	read, err := s.UserByID(t.Context(), user.ID)
@@ -353,6 +363,7 @@ func refreshInPlace(t *testing.T, s models.Store) {
 	session := startSession(t, s, "a", createUser(t, s, "ada"))
 	r := rotation(session)
 	r.Rotate = false
+	r.KeepUntil = session.KeepUntil.Add(-time.Second) // it never becomes earlier
 	for range 2 {
 		got, _, err := s.RefreshSession(t.Context(), r)
 		if err != nil {

@@ -1,0 +1,134 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"latchkey/models"
+)
+
+// EventType is the name of something that is recorded. The names are public: rows, log lines and counters carry them.
+type EventType string
+
+// What is recorded. eventTable says what each of them means.
+const (
+	EventSignedIn             EventType = "signed_in"
+	EventSignInFailed         EventType = "sign_in_failed"
+	EventSignedOut            EventType = "signed_out"
+	EventSessionsEnded        EventType = "sessions_ended"
+	EventRefreshRefused       EventType = "refresh_refused"
+	EventRefreshReused        EventType = "refresh_reused"
+	EventPasswordChanged      EventType = "password_changed"
+	EventPasswordChangeFailed EventType = "password_change_failed"
+	EventUserCreated          EventType = "user_created"
+	EventUserChanged          EventType = "user_changed"
+	EventUserDeleted          EventType = "user_deleted"
+	EventSigningKeyRotated    EventType = "signing_key_rotated"
+	EventSigningKeyRetired    EventType = "signing_key_retired"
+)
+
+type eventRow struct {
+	name    EventType
+	failure bool // recorded apart from any change, and bounded
+	when    string
+	detail  string
+}
+
+// eventTable is the one list of what is recorded, in the order of the page.
+func eventTable() []eventRow {
+	return []eventRow{
+		{EventSignedIn, false, "A user signed in with the password.", ""},
+		{
+			EventSignInFailed, true, "A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept.",
+			"`reason`: `unknown_user`, `wrong_password`, `inactive`, `too_long` (longer than any password), or `changed` (the user changed while the password was checked)",
+		},
+		{EventSignedOut, false, "A session was ended with a token of its own.", ""},
+		{EventSessionsEnded, false, "A user ended sessions from the list of them. The session is the one that was ended, where it was named.", "`count`: how many"},
+		{
+			EventRefreshRefused, true, "A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired.",
+			"`reason`: a `TokenProblem`",
+		},
+		{EventRefreshReused, false, "A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it.", ""},
+		{EventPasswordChanged, false, "A user changed the password, which ended every session from before. The session is the new one.", ""},
+		{EventPasswordChangeFailed, true, "A signed-in user gave a wrong current password.", ""},
+		{EventUserCreated, false, "A user was made.", "`is_staff`, `is_superuser`"},
+		{EventUserChanged, false, "A user was changed by somebody else or by an operator.", "what was changed, with the new value: `is_active`, `roles`"},
+		{EventUserDeleted, false, "A user was removed, with every session.", ""},
+		{EventSigningKeyRotated, false, "The next signing key took over, by itself or by command.", "`from`, `to`: the `kid` of the old and the new"},
+		{EventSigningKeyRetired, false, "A signing key was ended at once, by command.", "`kid`"},
+	}
+}
+
+// EventTypes returns every name, in the order of the page.
+func EventTypes() []EventType {
+	var list []EventType
+	for _, row := range eventTable() {
+		list = append(list, row.name)
+	}
+	return list
+}
+
+// EventTable returns the table of docs/audit.md.
+func EventTable() string {
+	var b strings.Builder
+	b.WriteString("| name | when | in `detail` |\n| --- | --- | --- |\n")
+	for _, row := range eventTable() {
+		name := "`" + string(row.name) + "`"
+		if row.failure {
+			name += " (a failure)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, row.when, row.detail)
+	}
+	return b.String()
+}
+
+// event is what happened: a row that has no time and no client yet.
+type event struct {
+	name    EventType
+	actor   int64 // 0: nobody who is signed in
+	subject int64 // 0: no user
+	session string
+	detail  map[string]any
+}
+
+// by returns the event with the caller of the request as the actor.
+func (e event) by(ctx context.Context) event {
+	caller, err := CallerFrom(ctx)
+	if err != nil {
+		return e
+	}
+	e.actor, _ = strconv.ParseInt(caller.UserID, 10, 64) // 0 where it is no id of ours
+	return e
+}
+
+// self is an event of what a user did to themselves.
+func self(name EventType, userID int64, session string) event {
+	return event{name: name, actor: userID, subject: userID, session: session}
+}
+
+// attrs returns a row as the attributes of its log line.
+func attrs(row models.Event, requestID string) []slog.Attr {
+	var list []slog.Attr
+	add := func(key, value string) {
+		if value != "" {
+			list = append(list, slog.String(key, value))
+		}
+	}
+	addID := func(key string, id int64) {
+		if id != 0 {
+			list = append(list, slog.Int64(key, id))
+		}
+	}
+	add("request_id", requestID)
+	addID("actor_id", row.ActorID)
+	addID("subject_id", row.SubjectID)
+	add("session_id", row.SessionID)
+	add("address", row.Address)
+	if len(row.Detail) > 0 {
+		list = append(list, slog.Any("detail", row.Detail))
+	}
+	return list
+}
