@@ -40,6 +40,7 @@ type Options struct {
 	Logger   *slog.Logger
 	Now      func() time.Time // nil: time.Now
 	Hashing  password.Params  // zero: the defaults; tests use cheaper ones
+	Keyless  bool             // for commands that sign and verify nothing: no key is read or made
 }
 
 // Open opens the database, brings it to the newest schema version, and makes or reads the keys.
@@ -79,7 +80,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 	for _, step := range applied {
 		a.Logger.InfoContext(ctx, "schema step applied", "version", step.Version, "name", step.Name)
 	}
-	if a.Keys, err = a.loadKeys(ctx, o.Now); err != nil {
+	if a.Keys, err = a.loadKeys(ctx, o); err != nil {
 		return err
 	}
 	hasher, err := password.New(password.Options{Params: o.Hashing, Random: rand.Reader})
@@ -103,7 +104,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		Leeway:          s.Leeway,
 		UpdateLastLogin: s.UpdateLastLogin,
 	})
-	if err != nil {
+	if err != nil || o.Keyless {
 		return err
 	}
 	return a.Auth.Load(ctx)
@@ -119,11 +120,32 @@ func (a *App) Follow(ctx context.Context) {
 }
 
 // loadKeys returns the ring of the key in the settings, where there is one, else of the keys in the database.
-func (a *App) loadKeys(ctx context.Context, now func() time.Time) (*keys.Live, error) {
+func (a *App) loadKeys(ctx context.Context, o Options) (*keys.Live, error) {
+	if o.Keyless {
+		return keys.NewLive(new(keys.Ring), nil), nil
+	}
 	s := a.Settings
 	if s.SigningKey != "" || s.SigningKeyFile != "" {
 		ring, err := configuredKey(s)
 		return keys.NewLive(ring, nil), err
+	}
+	var err error
+	if a.Keeper, err = a.OpenKeeper(ctx); err != nil {
+		return nil, err
+	}
+	ring, err := a.Keeper.Load(ctx)
+	if errors.Is(err, keys.ErrWrongSecret) {
+		return nil, fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under",
+			a.secretName())
+	}
+	return keys.NewLive(ring, a.Keeper.Load), err
+}
+
+// OpenKeeper returns the keeper of the keys in the database. It reads and makes none yet.
+func (a *App) OpenKeeper(ctx context.Context) (*keys.Keeper, error) {
+	s := a.Settings
+	if s.SigningKey != "" || s.SigningKeyFile != "" {
+		return nil, errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
 	}
 	secret, err := a.secret(ctx)
 	if err != nil {
@@ -133,16 +155,10 @@ func (a *App) loadKeys(ctx context.Context, now func() time.Time) (*keys.Live, e
 	if err != nil {
 		return nil, err
 	}
-	a.Keeper = &keys.Keeper{
-		Kept: a.Recorder.RecordedKeys(), Sealer: sealer, Algorithm: s.Algorithm, Now: now, Random: rand.Reader,
+	return &keys.Keeper{
+		Kept: a.Recorder.RecordedKeys(), Sealer: sealer, Algorithm: s.Algorithm, Now: a.now, Random: rand.Reader,
 		Lifetime: max(s.AccessTokenLifetime, s.RefreshTokenLifetime) + s.Leeway + time.Minute,
-	}
-	ring, err := a.Keeper.Load(ctx)
-	if errors.Is(err, keys.ErrWrongSecret) {
-		return nil, fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under",
-			a.secretName())
-	}
-	return keys.NewLive(ring, a.Keeper.Load), err
+	}, nil
 }
 
 func configuredKey(s *config.Settings) (*keys.Ring, error) {
@@ -155,11 +171,11 @@ func configuredKey(s *config.Settings) (*keys.Ring, error) {
 		}
 		text = []byte(strings.TrimRight(string(content), "\r\n"))
 	}
-	make := keys.FromPEM
+	read := keys.FromPEM
 	if keys.Symmetric(s.Algorithm) {
-		make = keys.FromSecret
+		read = keys.FromSecret
 	}
-	key, err := make(s.Algorithm, text)
+	key, err := read(s.Algorithm, text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -82,7 +82,7 @@ func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
 		slog.Int("status", cmp.Or(w.status, http.StatusOK)),
-		slog.Duration("took", took),
+		slog.Float64("took_ms", float64(took.Microseconds())/1000),
 		slog.String("address", auth.ClientFrom(r.Context()).IPAddress),
 	}
 	a.Logger.LogAttrs(r.Context(), level, "request", append(attributes, record.Attrs()...)...)

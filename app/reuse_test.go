@@ -88,6 +88,18 @@ func TestARefreshSentAgain(t *testing.T) {
 			_, a = s.Refresh(newest.Refresh)
 			a.Refused(t, tokenNotValid, "REVOKED", blacklisted)
 		})
+		t.Run("after the leeway ends the session of a thief who refreshes all the time", func(t *testing.T) {
+			s, first := signIn()
+			newest := first
+			for range 15 {
+				newest = mustRefresh(t, s, newest.Refresh)
+				s.Clock.Advance(time.Second)
+			}
+			_, a := s.Refresh(first.Refresh)
+			a.Refused(t, tokenNotValid, "REUSED", blacklisted)
+			_, a = s.Refresh(newest.Refresh)
+			a.Refused(t, tokenNotValid, "REVOKED", blacklisted)
+		})
 		t.Run("ends nothing when its time is over or its signature does not hold", func(t *testing.T) {
 			s, first := signIn()
 			second := mustRefresh(t, s, first.Refresh)

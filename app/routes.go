@@ -41,7 +41,8 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 
 	mux.Handle("GET /.well-known/jwks.json", rest.JWKS(func() []byte { return a.Keys.Ring().JWKS() }))
-	mux.Handle("GET /.well-known/openid-configuration", rest.Discovery(a.Settings.Issuer, func() []string { return a.Keys.Ring().Algorithms() }))
+	mux.Handle("GET /.well-known/openid-configuration", rest.Discovery(a.Settings.Issuer, func() []string { return a.Keys.Ring().Algorithms() },
+		overTLS(a.Settings.Proxies())))
 
 	mux.HandleFunc("GET /healthz", alive)
 	mux.HandleFunc("GET /readyz", a.ready)

@@ -90,6 +90,7 @@ func makeSecret(path string) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	// A second name for the file, and not a new name: that would put it in place of another process's.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

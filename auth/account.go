@@ -77,7 +77,7 @@ func (e *FormError) add(field string, code FormCode, message string) {
 // CreateUser makes a user. A FormError says, all at once, what is wrong with the form.
 func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, error) {
 	form.Username = username.Normalize(form.Username)
-	if problems := s.checkForm(form); len(problems) > 0 {
+	if problems := checkForm(s.Policy, form); len(problems) > 0 {
 		return models.User{}, problems
 	}
 	hash, err := s.Passwords.Hash(ctx, form.Password)
@@ -110,7 +110,14 @@ func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, e
 	return user, nil
 }
 
-func (s *Service) checkForm(form UserForm) FormError {
+// CheckUserForm returns what is wrong with a form by itself, all at once. Whether the name is taken only CreateUser can
+// tell.
+func CheckUserForm(form UserForm) FormError {
+	form.Username = username.Normalize(form.Username)
+	return checkForm(password.NewPolicy(), form)
+}
+
+func checkForm(policy *password.Policy, form UserForm) FormError {
 	var e FormError
 	if form.Username == "" {
 		e.add("username", FormRequired, "This field is required.")
@@ -133,7 +140,7 @@ func (s *Service) checkForm(form UserForm) FormError {
 		e.add("password", FormRequired, "This field is required.")
 		return e
 	}
-	e.addPassword("password", s.Policy, form.Password, models.User{
+	e.addPassword("password", policy, form.Password, models.User{
 		Username: form.Username, Email: form.Email, FirstName: form.FirstName, LastName: form.LastName,
 	})
 	return e

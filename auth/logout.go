@@ -22,6 +22,9 @@ func (s *Service) Logout(ctx context.Context, refresh *string) error {
 		if err != nil {
 			return err
 		}
+		if caller.SessionID == "" { // made by another issuer with the same key
+			return fault.BadUserInput("The access token belongs to no session.", "refresh")
+		}
 		userID, err := strconv.ParseInt(caller.UserID, 10, 64)
 		if err != nil {
 			userID = 0
@@ -113,27 +116,27 @@ func (s *Service) EndSessions(ctx context.Context, exceptCurrent bool) (int, err
 	return len(ids), nil
 }
 
-// Sessions returns the sessions of a user that go on, the last used first. They are for their owner: anybody else is
-// refused as FORBIDDEN.
+// Sessions returns the sessions of a user that go on, the last used first. They are for their owner, who may have proved
+// to be that with this very request, and for whoever has users:read.
 func (s *Service) Sessions(ctx context.Context, owner models.User) ([]models.Session, error) {
+	current := owner.SignedInAs
 	caller, err := CallerFrom(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil && caller.UserID == owner.IDText() && current == "" {
+		current = caller.SessionID
 	}
-	if caller.UserID != owner.IDText() {
-		return nil, fault.Forbidden(models.PermUsersRead)
+	if current == "" {
+		if err := s.Authorize(ctx, models.PermUsersRead); err != nil {
+			return nil, err
+		}
 	}
 	list, err := s.Store.SessionsOf(ctx, owner.ID, s.now())
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
+	for i := range list {
+		list[i].IsCurrent = list[i].ID == current
+	}
 	return list, nil
-}
-
-// IsCurrent reports whether the session is that of the request's access token.
-func IsCurrent(ctx context.Context, session models.Session) bool {
-	caller, err := CallerFrom(ctx)
-	return err == nil && caller.SessionID == session.ID
 }
 
 // ChangePassword changes the caller's password, ends every session of theirs, this one too, and begins a new one. A
@@ -183,6 +186,9 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if form, ok := errors.AsType[FormError](err); ok {
 		s.passwordChangeFailed(ctx, user.ID)
 		return Pair{}, form
+	}
+	if errors.Is(err, models.ErrNotFound) { // deactivated or deleted meanwhile
+		return Pair{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("change password: %w", err)

@@ -55,11 +55,11 @@ func (s *Service) exchange(ctx context.Context, raw string, claims token.Claims)
 	}
 	now := s.now()
 	session, user, err := s.Store.RefreshSession(ctx, models.Refresh{
-		SessionID: claims.SessionID, UserID: userID, Generation: generation, Now: now,
+		SessionID: claims.SessionID, UserID: userID, Generation: generation, Now: now, ExpiredBy: now.Add(-s.Leeway),
 		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime), KeepUntil: s.keepUntil(now),
 	})
 	if errors.Is(err, models.ErrNotFound) {
-		return s.refreshAgain(ctx, claims.SessionID, userID, generation, now)
+		return s.refreshAgain(ctx, claims, userID, generation, now)
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("refresh session: %w", err)
@@ -91,8 +91,8 @@ const (
 
 // refreshAgain decides about a refresh token whose signature and expiry hold and which did not rotate: it is answered
 // as it was before, refused, or the end of its session.
-func (s *Service) refreshAgain(ctx context.Context, sessionID string, userID, generation int64, now time.Time) (Pair, error) {
-	session, err := s.Store.SessionByID(ctx, sessionID)
+func (s *Service) refreshAgain(ctx context.Context, claims token.Claims, userID, generation int64, now time.Time) (Pair, error) {
+	session, err := s.Store.SessionByID(ctx, claims.SessionID)
 	if errors.Is(err, models.ErrNotFound) {
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
@@ -106,13 +106,13 @@ func (s *Service) refreshAgain(ctx context.Context, sessionID string, userID, ge
 	switch {
 	case session.EndedAt != nil || session.UserID != userID:
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
-	case !now.Before(session.ExpiresAt):
+	case !now.Add(-s.Leeway).Before(session.ExpiresAt):
 		return Pair{}, fault.TokenNotValid(fault.TokenExpired, textExpired)
 	case !user.IsActive:
 		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
 	case generation >= session.Generation: // it was the newest and the user was inactive a moment ago, or no session made it
 		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
-	case !s.usedUpJustNow(session, generation, now):
+	case !s.usedUpJustNow(session, generation, claims.IssuedAt, now):
 		return Pair{}, s.reused(ctx, session)
 	case generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked).Because(ErrOvertaken)
@@ -125,9 +125,13 @@ func (s *Service) refreshAgain(ctx context.Context, sessionID string, userID, ge
 }
 
 // usedUpJustNow reports whether the generation was used up within the leeway. Of one so old that the session no longer
-// remembers when, although even the oldest it remembers is within the leeway, it gives the benefit of the doubt.
-func (s *Service) usedUpJustNow(session models.Session, generation int64, now time.Time) bool {
-	at, _ := session.RotatedAt(generation)
+// remembers when, it is only known that it was after the token was made: where that is within the leeway, it was used up
+// within it, too. Else it counts as reuse, or whoever has the newest token could hide behind many quick refreshes.
+func (s *Service) usedUpJustNow(session models.Session, generation int64, issued, now time.Time) bool {
+	at, exact := session.RotatedAt(generation)
+	if !exact {
+		at = issued
+	}
 	return s.ReuseLeeway > 0 && now.Sub(at) <= s.ReuseLeeway
 }
 

@@ -137,6 +137,7 @@ func earlier(t time.Time, limit *time.Time) time.Time {
 
 // pair signs the access token and fills in the rest of the answer.
 func (s *Service) pair(user models.User, session models.Session, refresh string, now time.Time) (Pair, error) {
+	user.SignedInAs = session.ID
 	access, expires, err := s.access(user, session, now)
 	if err != nil {
 		return Pair{}, err
@@ -208,7 +209,7 @@ func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, erro
 		return models.User{}, fmt.Errorf("read caller: %w", err)
 	case !user.IsActive:
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
-	case caller.SessionID != "" && caller.Epoch != user.Epoch:
+	case caller.Epoch < user.Epoch:
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, "Given token not valid for any token type")
 	}
 	return user, nil

@@ -67,7 +67,7 @@ func Main(ctx context.Context, args []string, env Environment) int {
 }
 
 func run(ctx context.Context, args []string, env Environment) error {
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
 		return printCommands(env.Stdout)
 	}
 	c, args, err := choose(args)

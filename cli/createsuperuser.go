@@ -50,6 +50,9 @@ func createSuperuser() command {
 		if err != nil {
 			return err
 		}
+		if problems := auth.CheckUserForm(form); len(problems) > 0 { // before a database is made for it
+			return fmt.Errorf("no user was made: %w", problems)
+		}
 		return saveSuperuser(ctx, env, s, form)
 	}
 	return c
@@ -57,7 +60,7 @@ func createSuperuser() command {
 
 func saveSuperuser(ctx context.Context, env Environment, s *config.Settings, form auth.UserForm) error {
 	logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger})
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger, Keyless: true})
 	if err != nil {
 		return explained(err, s)
 	}

@@ -123,13 +123,14 @@ func withKeeper(ctx context.Context, env Environment, flags map[string]string, u
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr)})
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr), Keyless: true})
 	if err != nil {
 		return explained(err, s)
 	}
 	defer a.Close() //nolint:errcheck // the process ends
-	if a.Keeper == nil {
-		return errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
+	k, err := a.OpenKeeper(ctx)
+	if err != nil {
+		return err
 	}
-	return use(a.Keeper)
+	return use(k)
 }

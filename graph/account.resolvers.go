@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-	"latchkey/auth"
 	"latchkey/graph/generated"
 	"latchkey/graph/model"
 	"latchkey/models"
@@ -53,19 +52,24 @@ func (r *queryResolver) Me(ctx context.Context) (*models.User, error) {
 	return &user, nil
 }
 
-func (r *sessionResolver) IsCurrent(ctx context.Context, obj *models.Session) (bool, error) {
-	return auth.IsCurrent(ctx, *obj), nil
-}
-
 func (r *userResolver) Sessions(ctx context.Context, obj *models.User) ([]models.Session, error) {
 	return r.Auth.Sessions(ctx, *obj)
 }
 
-func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
-
 func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
 
+type userResolver struct{ *Resolver }
+
+// !!! WARNING !!!
+// The code below was going to be deleted when updating resolvers. It has been copied here so you have
+// one last chance to move it out of harms way if you want. There are two reasons this happens:
+//  - When renaming or deleting a resolver the old code will be put in here. You can safely delete
+//    it when you're done.
+//  - You have helper methods in this file. Move them out to keep these resolver files clean.
+/*
+	func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
 type (
 	sessionResolver struct{ *Resolver }
 	userResolver    struct{ *Resolver }
 )
+*/

@@ -13,7 +13,7 @@ import (
 
 // Limits bounds what one request may ask for. A field that is zero has the default.
 //
-// Everything but Body, Cache and Timeout is checked before a document is validated, and answered with
+// Everything but Body, Cost, Cache and Timeout is checked before a document is validated, Cost before it is run, and answered with
 // COMPLEXITY_LIMIT_EXCEEDED. Counts of fields, aliases and root fields follow every fragment spread, so that nothing
 // is gained by hiding behind fragments.
 type Limits struct {
@@ -27,7 +27,7 @@ type Limits struct {
 	Aliases    int // 30
 	RootFields int // 20
 	Fields     int // selections of any kind; 1,000
-	Cost       int // objects and lists that may have to be fetched, see costOf; 2,000
+	Cost       int // objects and lists that may have to be fetched; 2,000
 	PageSize   int // what a list costs that takes `first` or `last` and is given neither; 20
 
 	// Once names the root fields that an operation may ask for once: those that check a credential, or one request

@@ -17,6 +17,7 @@ type Session struct {
 	EndedAt    *time.Time
 	KeepUntil  time.Time // from then on no token of it is accepted, ended or not, and nothing is lost with the row
 	SweepAt    time.Time // when cleaning looks at the row next; the store's own
+	IsCurrent  bool      `gorm:"-"`               // whether it is the caller's; filled where a method says so
 	Rotations  []int64   `gorm:"serializer:json"` // when the newest generations began, in microseconds since 1970, newest first
 	UserAgent  string
 	IPAddress  string

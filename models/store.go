@@ -34,7 +34,7 @@ type Store interface {
 	// Tx runs fn in a transaction, commits when it returns nil and rolls back when it returns an error or panics.
 	// Inside, only the Store that fn is given may be used.
 	Tx(ctx context.Context, fn func(Store) error) error
-	// Ready returns nil when the database answers and has the schema of this program.
+	// Ready returns nil when the database answers and has the schema of this program, or a newer one.
 	Ready(ctx context.Context) error
 }
 
@@ -84,7 +84,7 @@ type Sessions interface {
 	// EndSession ends the session, if it has not ended, and reports whether it was this call that did. After it no
 	// refresh of the session succeeds. A Revocation that lasts until the time given is written with it.
 	EndSession(ctx context.Context, id string, now, until time.Time) (bool, error)
-	// EndSessions ends all sessions of the user but one, which may be empty, and returns the ids of those it ended. A
+	// EndSessions ends all sessions of the user, whose tokens may still be accepted, but one, which may be empty, and returns the ids of those it ended. A
 	// Revocation of each is written, unless until is zero: for a caller who raises the epoch, which covers them all.
 	EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) ([]string, error)
 	// SessionsOf returns the sessions of the user that go on, the last used first.
@@ -98,6 +98,7 @@ type Refresh struct {
 	UserID     int64
 	Generation int64     // of the refresh token that was presented
 	Now        time.Time // becomes LastUsedAt
+	ExpiredBy  time.Time // the session must not have expired by then: Now, less what clocks may differ
 	Rotate     bool      // raise the generation by one, and move the expiry
 	ExpiresAt  time.Time // with Rotate: the new expiry, unless the session's limit is earlier
 	KeepUntil  time.Time // the session's new KeepUntil, unless that is later already
@@ -113,8 +114,8 @@ type SigningKeys interface {
 	// RotateSigningKey retires the active key, activates the next one and writes the one after it, and reports whether
 	// it did: it does nothing where From is no longer active. ErrNotFound, and nothing written, where To is not next.
 	RotateSigningKey(ctx context.Context, r Rotation) (bool, error)
-	// ExpireSigningKey ends a key that is retired or next: from now on it verifies nothing. ErrNotFound where there is
-	// none, or it is active.
+	// ExpireSigningKey ends a key, whatever its state: from now on it signs and verifies nothing. ErrNotFound where
+	// there is none.
 	ExpireSigningKey(ctx context.Context, id string, now time.Time) error
 }
 
@@ -123,7 +124,7 @@ type Rotation struct {
 	From, To  string     // the key that is active, and the one that is next
 	Next      SigningKey // which will be next
 	Now       time.Time
-	ExpiresAt time.Time // until when From verifies
+	ExpiresAt time.Time // until when From verifies; longer, where there are sessions with later tokens
 }
 
 // Revocations keeps what every node must refuse.

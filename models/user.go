@@ -23,6 +23,7 @@ type User struct {
 	DateJoined   time.Time
 	LastLogin    *time.Time
 	Roles        []Role `gorm:"-"` // filled where a method says so
+	SignedInAs   string `gorm:"-"` // the session in which the user signed in or refreshed just now; else empty
 }
 
 // IDText returns the id as tokens and clients know it.

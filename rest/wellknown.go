@@ -31,11 +31,11 @@ type discovery struct {
 
 // Discovery answers where the keys are and which algorithms sign. The addresses follow from the issuer where that is a
 // URL, else from the address that was asked, and then no cache may keep the answer: the Host header is the client's.
-func Discovery(issuer string, algorithms func() []string) http.Handler {
+func Discovery(issuer string, algorithms func() []string, overTLS func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		base, cache := issuer, maxAge
 		if u, err := url.Parse(issuer); err != nil || u.Host == "" {
-			base, cache = origin(r), "no-store"
+			base, cache = origin(r, overTLS(r)), "no-store"
 		}
 		d := discovery{
 			Issuer: base, JWKSURI: strings.TrimSuffix(base, "/") + "/.well-known/jwks.json",
@@ -47,8 +47,8 @@ func Discovery(issuer string, algorithms func() []string) http.Handler {
 	})
 }
 
-func origin(r *http.Request) string {
-	if r.TLS != nil {
+func origin(r *http.Request, overTLS bool) string {
+	if overTLS {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

@@ -44,7 +44,7 @@ func (s *Store) EndSession(ctx context.Context, id string, now, until time.Time)
 func (s *Store) EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) (ids []string, err error) {
 	err = s.tx(ctx, func(tx *Store) error {
 		err := tx.write.WithContext(ctx).Raw(`UPDATE sessions SET ended_at = @now
-			WHERE user_id = @user AND id <> @except AND ended_at IS NULL AND expires_at > @now RETURNING id`,
+			WHERE user_id = @user AND id <> @except AND ended_at IS NULL AND keep_until > @now RETURNING id`,
 			map[string]any{"now": now, "user": userID, "except": except}).Scan(&ids).Error
 		if err != nil {
 			return tx.mapped(err, "end sessions")

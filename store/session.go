@@ -60,7 +60,7 @@ UPDATE sessions SET
 	rotations    = CASE WHEN @rotate THEN ` + rotations + ` ELSE rotations END,
 	expires_at   = CASE WHEN NOT @rotate THEN expires_at WHEN limit_at < @expires THEN limit_at ELSE @expires END,
 	keep_until   = CASE WHEN keep_until > @keep THEN keep_until ELSE @keep END
-WHERE id = @session AND user_id = @user AND generation = @generation AND ended_at IS NULL AND expires_at > @now
+WHERE id = @session AND user_id = @user AND generation = @generation AND ended_at IS NULL AND expires_at > @expired
 	AND EXISTS (SELECT 1 FROM users WHERE users.id = @user AND users.is_active)
 RETURNING *`
 }
@@ -68,7 +68,7 @@ RETURNING *`
 func refreshArguments(r models.Refresh) map[string]any {
 	return map[string]any{
 		"session": r.SessionID, "user": r.UserID, "generation": r.Generation,
-		"now": r.Now, "micros": r.Now.UnixMicro(), "rotate": r.Rotate, "expires": r.ExpiresAt,
+		"now": r.Now, "expired": r.ExpiredBy, "micros": r.Now.UnixMicro(), "rotate": r.Rotate, "expires": r.ExpiresAt,
 		"keep": r.KeepUntil,
 	}
 }

@@ -28,6 +28,13 @@ func (s *Store) CreateSigningKey(ctx context.Context, k *models.SigningKey) erro
 // RotateSigningKey implements models.SigningKeys.
 func (s *Store) RotateSigningKey(ctx context.Context, r models.Rotation) (rotated bool, err error) {
 	err = s.tx(ctx, func(tx *Store) error {
+		kept, err := gorm.G[models.Session](tx.read).Select("keep_until").Order("keep_until DESC").Limit(1).Find(ctx)
+		if err != nil {
+			return tx.mapped(err, "read the longest session")
+		}
+		if len(kept) > 0 && kept[0].KeepUntil.After(r.ExpiresAt) {
+			r.ExpiresAt = kept[0].KeepUntil
+		}
 		n, err := gorm.G[models.SigningKey](tx.write).
 			Where("id = ? AND activated_at IS NOT NULL AND retired_at IS NULL", r.From).
 			Select("retired_at", "expires_at").
@@ -56,7 +63,7 @@ func (s *Store) ExpireSigningKey(ctx context.Context, id string, now time.Time) 
 	return s.tx(ctx, func(tx *Store) error {
 		result := tx.write.WithContext(ctx).Exec(`UPDATE signing_keys
 			SET retired_at = coalesce(retired_at, @now), expires_at = @now
-			WHERE id = @id AND (retired_at IS NOT NULL OR activated_at IS NULL)`, map[string]any{"now": now, "id": id})
+			WHERE id = @id`, map[string]any{"now": now, "id": id})
 		if result.Error == nil && result.RowsAffected == 0 {
 			return models.ErrNotFound
 		}

@@ -112,7 +112,7 @@ func (sqliteDialect) migrations() migrations {
 }
 
 // conflict reads the column from the text, the only place where SQLite names it: "UNIQUE constraint failed:
-// users.username" or, for an index with a condition, "UNIQUE constraint failed: index 'signing_keys_algorithm'".
+// users.username", of an index with a condition, too.
 func (sqliteDialect) conflict(err error) (string, bool) {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE {

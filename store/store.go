@@ -91,7 +91,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if applied != newest {
+	if applied < newest { // a newer one is a newer node's, in the middle of an upgrade
 		return fmt.Errorf("the database is at schema version %d, this program needs %d: run `latchkey migrate`", applied, newest)
 	}
 	return nil

@@ -66,9 +66,14 @@ func (k *Keeper) rotate(ctx context.Context, begun time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if len(rows) == 0 { // nobody has started yet
+		if rows, err = k.fill(ctx, true, true); err != nil {
+			return false, err
+		}
+	}
 	active, next := k.current(rows)
 	if active == nil || next == nil {
-		return false, errNoActiveKey
+		return false, fmt.Errorf("%w of the algorithm %s: is that the server's?", errNoActiveKey, k.Algorithm)
 	}
 	if !begun.IsZero() && active.ActivatedAt.After(begun) {
 		return false, nil
@@ -96,7 +101,8 @@ func (k *Keeper) Retire(ctx context.Context, kid string) error {
 	if err != nil {
 		return err
 	}
-	if active, _ := k.current(rows); active != nil && active.ID == kid {
+	active, _ := k.current(rows)
+	if active != nil && active.ID == kid {
 		if _, err := k.Rotate(ctx); err != nil {
 			return err
 		}
@@ -108,7 +114,9 @@ func (k *Keeper) Retire(ctx context.Context, kid string) error {
 	if err != nil {
 		return fmt.Errorf("retire signing key: %w", err)
 	}
-	_, err = k.Load(ctx) // which makes the next key, if it was that one
+	if active != nil { // the algorithm is in use
+		_, err = k.Load(ctx) // which makes the next key, if it was that one
+	}
 	return err
 }
 

@@ -73,15 +73,13 @@ func (t *table) RotateSigningKey(_ context.Context, r models.Rotation) (bool, er
 func (t *table) ExpireSigningKey(_ context.Context, id string, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	row := t.find(id, models.KeyRetired)
-	if row == nil {
-		row = t.find(id, models.KeyNext)
+	for i, row := range t.rows {
+		if row.ID == id {
+			t.rows[i].RetiredAt, t.rows[i].ExpiresAt = &now, &now
+			return nil
+		}
 	}
-	if row == nil {
-		return models.ErrNotFound
-	}
-	row.RetiredAt, row.ExpiresAt = &now, &now
-	return nil
+	return models.ErrNotFound
 }
 
 // add seals a key into a row, whatever is there.
@@ -280,6 +278,27 @@ func TestRetire(t *testing.T) {
 			}
 		})
 	}
+	t.Run("active of another algorithm", func(t *testing.T) {
+		kept := &table{}
+		former, err := keeper(t, kept, "ES256").Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := keeper(t, kept, "EdDSA")
+		if _, err := k.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Retire(t.Context(), former.Signing().ID); err != nil {
+			t.Fatal(err)
+		}
+		ring, err := k.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ring.Lookup(t.Context(), former.Signing().ID); !errors.Is(err, token.ErrUnknownKey) {
+			t.Errorf("the key still verifies: %v", err)
+		}
+	})
 	if err := keeper(t, &table{}, "EdDSA").Retire(t.Context(), "none"); !errors.Is(err, keys.ErrNoSuchKey) {
 		t.Errorf("an unknown kid: got %v", err)
 	}

@@ -1,8 +1,8 @@
 // Package keys makes, reads, seals and publishes the keys that sign tokens.
 //
-// It owns the ring of keys a node works with and knows how a private key rests in the database: encrypted. It does not
-// know when a key is made or by which table it is kept; package auth decides that. For services that only verify, it
-// reads the keys that another server publishes.
+// It owns the ring of keys a node works with, how a private key rests in the database (encrypted), and how one key
+// follows another; it does not know who keeps the table. For services that only verify, it reads the keys that another
+// server publishes.
 package keys
 
 import (
