@@ -128,6 +128,6 @@ func (s *Service) reloadKeys(ctx context.Context) error {
 	if err := s.Keys.Reload(ctx); err != nil {
 		return fmt.Errorf("reload signing keys: %w", err)
 	}
-	s.Verifier.verified.Purge()
+	s.Verifier.forget()
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -20,11 +21,13 @@ type Verifier struct {
 	codec    *token.Codec
 	lookup   token.Lookup
 	verified *lru.Cache[[sha256.Size]byte, remembered]
+	era      atomic.Uint64 // of the keys: what verified in an earlier one is not believed
 }
 
 type remembered struct {
 	claims token.Claims
 	caller *Caller // shared by all requests with the token; nobody writes to it
+	era    uint64
 }
 
 // NewVerifier returns a Verifier for the tokens of the keys that lookup knows: a Ring of one's own keys or the Remote
@@ -39,8 +42,8 @@ func NewVerifier(codec *token.Codec, lookup token.Lookup) (*Verifier, error) {
 
 // VerifyAccess implements AccessVerifier.
 func (v *Verifier) VerifyAccess(ctx context.Context, raw string) (*Caller, error) {
-	digest := sha256.Sum256([]byte(raw))
-	if r, ok := v.verified.Get(digest); ok && !v.codec.Expired(r.claims) {
+	digest, era := sha256.Sum256([]byte(raw)), v.era.Load()
+	if r, ok := v.verified.Get(digest); ok && r.era == era && !v.codec.Expired(r.claims) {
 		return r.caller, nil
 	}
 	claims, err := v.codec.ParseKind(ctx, raw, v.lookup, token.Access)
@@ -51,6 +54,12 @@ func (v *Verifier) VerifyAccess(ctx context.Context, raw string) (*Caller, error
 		UserID: claims.UserID, SessionID: claims.SessionID, TokenID: claims.ID, Epoch: claims.Epoch,
 		Roles: claims.Roles, IssuedAt: claims.IssuedAt, ExpiresAt: claims.ExpiresAt,
 	}
-	v.verified.Add(digest, remembered{claims, caller})
+	v.verified.Add(digest, remembered{claims, caller, era})
 	return caller, nil
+}
+
+// forget makes every token be verified again, also one that is being verified just now.
+func (v *Verifier) forget() {
+	v.era.Add(1)
+	v.verified.Purge()
 }

@@ -77,7 +77,9 @@ func openPool(ctx context.Context, path string, size int, options url.Values) (*
 		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())
 	}
 	config := settings()
-	config.PrepareStmt = true
+	// Not for the one connection that writes: while it is busy, GORM waits for it to prepare a statement under the lock
+	// that the transaction which has it needs for its own statements.
+	config.PrepareStmt = size > 1
 	db, err := gorm.Open(dialector.New(dialector.Config{Conn: pool}), config)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite database: %w", err), pool.Close())

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,4 +96,26 @@ func TestCleaningLeavesARowThatIsBeingChanged(t *testing.T) {
 	if _, err := s.SessionByID(t.Context(), "held"); err != nil {
 		t.Errorf("the one that was being changed: %v", err)
 	}
+}
+
+// A transaction goes on while others wait for the one connection that writes to SQLite, each with a statement that was
+// not run before.
+func TestATransactionIsNotHeldUpByThoseWhoWaitForIt(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, url string) {
+		s := migrated(t, url)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var waiting sync.WaitGroup
+		err := s.Tx(ctx, func(tx models.Store) error {
+			for range 4 {
+				waiting.Go(func() { _, _, _ = s.RefreshSession(ctx, models.Refresh{SessionID: "none"}) }) // it is refused, in the end
+			}
+			<-time.After(100 * time.Millisecond) // so that they do wait
+			return tx.CreateEvents(ctx, []models.Event{{Type: "made_up"}})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		waiting.Wait()
+	})
 }
