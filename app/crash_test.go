@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"latchkey/app"
@@ -168,4 +169,59 @@ func checkIntegrity(t *testing.T, path string) {
 	if err := db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Errorf("integrity_check: %q, %v", verdict, err)
 	}
+}
+
+// A client that retries the last refresh token it knows is not signed out by a crash, wherever in the middle it came, and
+// holds one valid successor afterwards.
+func TestKilledInAStormOfRefreshes(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, url string) {
+		testkit.Start(t, url).AddUser("ada")
+		server := startChild(t, url)
+		known := make([]string, 8) // by each client
+		for i := range known {
+			if known[i] = server.mutate(fmt.Sprintf("tokenObtain(username: %q, password: %q)", "ada", testkit.Password)); known[i] == "" {
+				t.Fatal("no sign-in")
+			}
+		}
+		for range 10 {
+			var refreshed atomic.Int64
+			enough := make(chan struct{})
+			var once sync.Once
+			var group sync.WaitGroup
+			for i := range known {
+				group.Go(func() {
+					for {
+						next := server.mutate(fmt.Sprintf("tokenRefresh(refresh: %q)", known[i]))
+						if next == "" {
+							return // the server is gone; the reply may be lost
+						}
+						known[i] = next
+						if refreshed.Add(1) == 40 {
+							once.Do(func() { close(enough) })
+						}
+					}
+				})
+			}
+			<-enough
+			server.kill(t)
+			group.Wait()
+
+			server = startChild(t, url)
+			for i, last := range known {
+				refresh := fmt.Sprintf("tokenRefresh(refresh: %q)", last)
+				first, again := server.mutate(refresh), server.mutate(refresh)
+				if first == "" {
+					t.Fatalf("client %d is signed out", i)
+				}
+				if claim(t, first, "jti") != claim(t, again, "jti") {
+					t.Errorf("client %d holds two successors", i)
+				}
+				known[i] = first
+			}
+		}
+		server.kill(t)
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			checkIntegrity(t, path)
+		}
+	})
 }

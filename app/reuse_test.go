@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/config"
+	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
 )
 
@@ -179,4 +180,41 @@ func claim(t *testing.T, raw, name string) any {
 		t.Fatal(err)
 	}
 	return claims[name]
+}
+
+// The tabs of one user reach different nodes: the answer is the same.
+func TestFiftyParallelRefreshesOnThreeNodes(t *testing.T) {
+	for _, leeway := range []time.Duration{0, 10 * time.Second} {
+		t.Run(leeway.String(), func(t *testing.T) {
+			url := testdb.Postgres(t)
+			nodes := make([]*testkit.Server, 3)
+			for i := range nodes {
+				nodes[i] = testkit.Start(t, url, func(c *config.Settings) { c.RefreshReuseLeeway = leeway })
+			}
+			nodes[0].AddUser("ada")
+			refresh := nodes[0].SignIn("ada").Refresh
+			pairs, answers := make([]testkit.Pair, 50), make([]testkit.Answer, 50)
+			var group sync.WaitGroup
+			for i := range answers {
+				group.Go(func() { pairs[i], answers[i] = nodes[i%3].Refresh(refresh) })
+			}
+			group.Wait()
+			successors, won := map[string]bool{}, 0
+			var newest string
+			for i, a := range answers {
+				if len(a.Errors) == 0 {
+					won++
+					newest = pairs[i].Refresh
+					successors[tokenID(t, newest)] = true
+				}
+			}
+			if want := map[bool]int{true: 1, false: 50}[leeway == 0]; won != want || len(successors) != 1 {
+				t.Fatalf("%d of 50 were answered, with %d successors; want %d with one", won, len(successors), want)
+			}
+			_, a := nodes[1].Refresh(newest)
+			if alive := len(a.Errors) == 0; alive != (leeway > 0) {
+				t.Errorf("afterwards the session lives: %v", alive)
+			}
+		})
+	}
 }
