@@ -48,3 +48,19 @@ func BenchmarkRequest(b *testing.B) {
 		})
 	}
 }
+
+// What a refresh costs, signatures and the database's file included.
+func BenchmarkRefresh(b *testing.B) {
+	a, _ := testkit.Open(b, testdb.SQLite(b))
+	s := testkit.Serve(b, a)
+	s.AddUser("ada")
+	refresh := s.SignIn("ada").Refresh
+	b.ReportAllocs()
+	for b.Loop() {
+		pair, err := a.Auth.Refresh(b.Context(), refresh)
+		if err != nil {
+			b.Fatal(err)
+		}
+		refresh = pair.Refresh
+	}
+}
