@@ -87,7 +87,8 @@ verify: ## Check that what is generated, and what go.mod lists, is up to date
 		{ echo 'verify: the files above were not up to date; they are now' >&2; exit 1; }
 	for module in . examples/orders tools/lint; do
 		go -C "$$module" mod tidy -diff
-		go -C "$$module" mod verify
+		# A module that is replaced by a folder has no sum to verify.
+		[ "$$module" = examples/orders ] || go -C "$$module" mod verify
 	done
 
 .PHONY: load
