@@ -47,13 +47,13 @@ func (s *Service) VerifyAccess(ctx context.Context, raw string) (*Caller, error)
 	if err != nil {
 		return nil, err
 	}
-	if problem == "" && caller.SessionID == "" {
+	if problem != "" {
+		return nil, &token.Error{Problem: problem, Message: textRevoked}
+	}
+	if caller.SessionID == "" {
 		if _, err := s.userOf(ctx, caller); err != nil {
 			return nil, err
 		}
-	}
-	if problem != "" {
-		return nil, &token.Error{Problem: problem, Message: textRevoked}
 	}
 	return caller, nil
 }

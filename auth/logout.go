@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"latchkey/auth/token"
 	"latchkey/fault"
 	"latchkey/models"
 )
@@ -32,12 +31,9 @@ func (s *Service) Logout(ctx context.Context, refresh *string) error {
 		_, err = s.end(ctx, self(EventSignedOut, userID, caller.SessionID))
 		return err
 	}
-	claims, err := s.Codec.ParseKind(ctx, *refresh, s.Keys.Lookup, token.Refresh)
+	claims, err := s.ownRefresh(ctx, *refresh)
 	if err != nil {
-		return refused(err)
-	}
-	if _, ok := generationOf(claims); !ok {
-		return fault.TokenNotValid(fault.TokenMalformed, "")
+		return err
 	}
 	userID, err := userIDOf(claims)
 	if err != nil {
@@ -272,7 +268,7 @@ func (s *Service) change(ctx context.Context, userID int64, write func(models.St
 		return fault.New(fault.KindNotFound)
 	}
 	if err != nil {
-		return fmt.Errorf("change user %s: %w", strconv.FormatInt(userID, 10), err)
+		return fmt.Errorf("change user %d: %w", userID, err)
 	}
 	s.live.set.Add(models.Revocation{UserID: userID, Epoch: epoch, ExpiresAt: until})
 	return nil

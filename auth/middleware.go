@@ -40,6 +40,9 @@ func Middleware(v AccessVerifier, schemes ...string) func(http.Handler) http.Han
 	}
 }
 
+// textNotValid is the answer to an access token that is not accepted, for whatever reason.
+const textNotValid = "Given token not valid for any token type"
+
 // identify reads the header as djangorestframework-simplejwt does: words divided by any white space, the scheme in
 // exactly that case, and a header of another scheme is no header.
 func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) identity {
@@ -53,8 +56,7 @@ func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) 
 	}
 	caller, err := v.VerifyAccess(ctx, words[1])
 	if refused, ok := errors.AsType[*token.Error](err); ok {
-		return identity{refusal: fault.Unauthenticated(refused.Problem,
-			"Given token not valid for any token type").Because(err)}
+		return identity{refusal: fault.Unauthenticated(refused.Problem, textNotValid).Because(err)}
 	}
 	if err != nil {
 		return identity{refusal: fault.From(err)}

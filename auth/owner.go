@@ -18,12 +18,18 @@ type Owner struct{ UserID, SessionID string }
 // OwnerOf returns whose a refresh token is, by its signature and times alone; whether its session goes on is not asked.
 // TOKEN_NOT_VALID with the reason when they do not hold.
 func (s *Service) OwnerOf(ctx context.Context, refresh string) (Owner, error) {
-	claims, err := s.Codec.ParseKind(ctx, refresh, s.Keys.Lookup, token.Refresh)
+	claims, err := s.ownRefresh(ctx, refresh)
+	return Owner{UserID: claims.UserID, SessionID: claims.SessionID}, err
+}
+
+// ownRefresh returns what a refresh token says that is of a session of ours, by its signature and times alone.
+func (s *Service) ownRefresh(ctx context.Context, raw string) (token.Claims, error) {
+	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
 	if err != nil {
-		return Owner{}, refused(err)
+		return token.Claims{}, refused(err)
 	}
 	if _, ok := generationOf(claims); !ok {
-		return Owner{}, fault.TokenNotValid(fault.TokenMalformed, "")
+		return token.Claims{}, fault.TokenNotValid(fault.TokenMalformed, "")
 	}
-	return Owner{UserID: claims.UserID, SessionID: claims.SessionID}, nil
+	return claims, nil
 }

@@ -210,7 +210,7 @@ func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, erro
 	case !user.IsActive:
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
 	case caller.Epoch < user.Epoch:
-		return models.User{}, fault.Unauthenticated(fault.TokenStale, "Given token not valid for any token type")
+		return models.User{}, fault.Unauthenticated(fault.TokenStale, textNotValid)
 	}
 	return user, nil
 }
