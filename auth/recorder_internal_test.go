@@ -156,6 +156,7 @@ func TestFailuresWaitWhileTheDatabaseIsAway(t *testing.T) {
 			r.fail(from(t, fmt.Sprint(i)), event{name: EventRefreshRefused, subject: int64(i % 2)}, "MALFORMED")
 			<-time.After(time.Second)
 		}
+		synctest.Wait() // for the write of this very second, which holds the rows as long as it takes
 		r.mu.Lock()
 		if len(r.waiting) > failureKeys+1 || len(r.waiting) < failureBurst {
 			t.Errorf("%d rows wait", len(r.waiting))
