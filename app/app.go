@@ -134,11 +134,7 @@ func (a *App) loadKeys(ctx context.Context, o Options) (*keys.Live, error) {
 		return nil, err
 	}
 	ring, err := a.Keeper.Load(ctx)
-	if errors.Is(err, keys.ErrWrongSecret) {
-		return nil, fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under",
-			a.secretName())
-	}
-	return keys.NewLive(ring, a.Keeper.Load), err
+	return keys.NewLive(ring, a.Keeper.Load), a.explainSecret(err)
 }
 
 // OpenKeeper returns the keeper of the keys in the database. It reads and makes none yet.
@@ -147,11 +143,11 @@ func (a *App) OpenKeeper(ctx context.Context) (*keys.Keeper, error) {
 	if s.SigningKey != "" || s.SigningKeyFile != "" {
 		return nil, errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
 	}
-	secret, err := a.secret(ctx)
+	secrets, err := a.secrets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := keys.NewSealer(secret)
+	sealer, err := keys.NewSealer(secrets[0], secrets[1:]...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -10,14 +11,31 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"latchkey/auth/keys"
 )
 
-// secret returns what protects the private keys: LATCHKEY_SECRET_KEY, or with SQLite the content of a file beside the
-// database that is made at the first start.
-func (a *App) secret(ctx context.Context) ([]byte, error) {
+// secrets returns what protects the private keys: LATCHKEY_SECRET_KEY, or with SQLite the first line of a file beside the
+// database that is made at the first start; and behind it those from before, which only open.
+func (a *App) secrets(ctx context.Context) ([][]byte, error) {
+	var all [][]byte
 	if a.Settings.SecretKey != "" {
-		return []byte(a.Settings.SecretKey), nil
+		all = append(all, []byte(a.Settings.SecretKey))
+	} else {
+		kept, err := a.keptSecrets(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, kept...)
 	}
+	for _, before := range a.Settings.SecretsBefore {
+		all = append(all, []byte(before))
+	}
+	return all, nil
+}
+
+// keptSecrets returns those in the file, a line each, the newest first.
+func (a *App) keptSecrets(ctx context.Context) ([][]byte, error) {
 	path := a.secretPath()
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -29,11 +47,60 @@ func (a *App) secret(ctx context.Context) ([]byte, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		a.Logger.WarnContext(ctx, "others can read the secret key; make it yours alone with chmod 600", "file", path)
 	}
-	secret := strings.TrimSpace(string(content))
-	if len(secret) < secretBytes {
-		return nil, fmt.Errorf("the secret key in %s is too short: it is damaged, restore it", path)
+	lines := bytes.Split(bytes.TrimSpace(content), []byte("\n"))
+	for i, line := range lines {
+		if lines[i] = bytes.TrimSpace(line); len(lines[i]) < secretBytes {
+			return nil, fmt.Errorf("the secret key in %s is too short: it is damaged, restore it", path)
+		}
 	}
-	return []byte(secret), nil
+	return lines, nil
+}
+
+// Reseal seals the keys under the present secret and returns how many were not. Where the secret is kept beside the
+// SQLite file it makes a new one first, and forgets those before the last one at the end: the file opens every key at any
+// moment, and also one that a server makes which still knows the last one alone.
+func (a *App) Reseal(ctx context.Context) (int, error) {
+	kept := a.Settings.SecretKey == "" && a.Settings.SigningKey == "" && a.Settings.SigningKeyFile == ""
+	if kept {
+		before, err := a.keptSecrets(ctx)
+		if err != nil {
+			return 0, err
+		}
+		fresh, err := randomSecret()
+		if err != nil {
+			return 0, err
+		}
+		if err := writeSecrets(a.secretPath(), append([][]byte{fresh}, before...)); err != nil {
+			return 0, fmt.Errorf("secret key: %w", err)
+		}
+	}
+	k, err := a.OpenKeeper(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := k.Reseal(ctx)
+	if err != nil {
+		return n, a.explainSecret(err)
+	}
+	if kept {
+		now, err := a.keptSecrets(ctx)
+		if err != nil {
+			return n, err
+		}
+		if err := writeSecrets(a.secretPath(), now[:2]); err != nil {
+			return n, fmt.Errorf("secret key: %w", err)
+		}
+	}
+	return n, nil
+}
+
+// explainSecret says what to do where the secret does not open the keys.
+func (a *App) explainSecret(err error) error {
+	if !errors.Is(err, keys.ErrWrongSecret) {
+		return err
+	}
+	return fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under, or give "+
+		"that in LATCHKEY_SECRET_KEY_FALLBACKS", a.secretName())
 }
 
 // firstSecret makes the file, unless another process does, and returns what is in it. It refuses to make one for a
@@ -76,25 +143,54 @@ const secretBytes = 32
 // makeSecret writes a new secret, whole and on disk before it has its name, so that no crash and no second process can
 // leave or see a part of it. It does nothing where another process was first.
 func makeSecret(path string) error {
-	random := make([]byte, secretBytes)
-	if _, err := rand.Read(random); err != nil {
-		return err
-	}
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".secret-*") // mode 0600
+	secret, err := randomSecret()
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // its second name stays
-	_, err = f.WriteString(base64.RawURLEncoding.EncodeToString(random) + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	name, err := newSecretFile(path, [][]byte{secret})
+	if err != nil {
 		return err
 	}
+	defer os.Remove(name) //nolint:errcheck // its second name stays
 	// A second name for the file, and not a new name: that would put it in place of another process's.
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(name, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
+}
+
+// writeSecrets puts the secrets in place of those in the file, a line each.
+func writeSecrets(path string, secrets [][]byte) error {
+	name, err := newSecretFile(path, secrets)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(name, path); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// newSecretFile writes the secrets to a file of a name of its own beside path, and returns that name.
+func newSecretFile(path string, secrets [][]byte) (name string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".secret-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(append(bytes.Join(secrets, []byte("\n")), '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+// randomSecret returns a new secret, as text.
+func randomSecret() ([]byte, error) {
+	random := make([]byte, secretBytes)
+	if _, err := rand.Read(random); err != nil {
+		return nil, err
+	}
+	return base64.RawURLEncoding.AppendEncode(nil, random), nil
 }
 
 func syncDir(dir string) error {

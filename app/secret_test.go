@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,6 +90,60 @@ func TestTheSecretMayBeMovedIntoTheSetting(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("got %v, the same keys: %t", err, got == want)
 	}
+}
+
+func TestTheSecretInTheFileIsChanged(t *testing.T) {
+	path, want := madeFile(t)
+	first := lines(t, path+".secret")
+	settings, err := config.Load(nil, map[string]string{"database-url": "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last []string
+	for range 2 {
+		a, err := app.Open(t.Context(), app.Options{Settings: settings, Logger: slog.New(slog.DiscardHandler), Keyless: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := a.Reseal(t.Context()); err != nil || n != 2 {
+			t.Errorf("%d keys were sealed anew, %v; want the active and the next one", n, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		last = lines(t, path+".secret")
+		if len(last) != 2 || last[0] == last[1] || slices.Contains(first, last[0]) {
+			t.Errorf("the file has %d lines, want a new secret and the one before", len(last))
+		}
+		got, log, err := openFile(t, path, "")
+		if err != nil || got != want || strings.Contains(log, "WARN") {
+			t.Errorf("the start after it: %v, log %q, the same keys: %t", err, log, got == want)
+		}
+		// The new one alone opens all.
+		if got, _, err := openFile(t, path, last[0]); err != nil || got != want {
+			t.Errorf("with the new secret alone: %v, the same keys: %t", err, got == want)
+		}
+	}
+	if slices.Contains(last, first[0]) {
+		t.Error("the first secret is still in the file")
+	}
+	if _, _, err := openFile(t, path, first[0]); err == nil {
+		t.Error("the first secret opens the keys")
+	}
+	// A change that was cut short leaves more lines, and a key under any of them.
+	write(t, path+".secret", strings.Join(append([]string{"one that sealed nothing, of 32 characters"}, last...), "\n"))
+	if got, _, err := openFile(t, path, ""); err != nil || got != want {
+		t.Errorf("after a change that was cut short: %v, the same keys: %t", err, got == want)
+	}
+}
+
+func lines(t *testing.T, path string) []string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(content)), "\n")
 }
 
 func TestManyWhoStartAtOnceHaveOneSecret(t *testing.T) {

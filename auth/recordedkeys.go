@@ -25,6 +25,11 @@ func (k recordedKeys) CreateSigningKey(ctx context.Context, key *models.SigningK
 	return k.kept.CreateSigningKey(ctx, key)
 }
 
+// ReplaceSealed implements models.SigningKeys.
+func (k recordedKeys) ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error) {
+	return k.kept.ReplaceSealed(ctx, id, old, replacement)
+}
+
 // RotateSigningKey implements models.SigningKeys.
 func (k recordedKeys) RotateSigningKey(ctx context.Context, r models.Rotation) (rotated bool, err error) {
 	err = k.recorder.change(ctx, func(tx models.Store) ([]event, error) {

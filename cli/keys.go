@@ -16,7 +16,7 @@ import (
 // keySettings are what the commands for keys read.
 func keySettings() []string {
 	return []string{
-		"LATCHKEY_DATABASE_URL", "LATCHKEY_SECRET_KEY", "LATCHKEY_ALGORITHM",
+		"LATCHKEY_DATABASE_URL", "LATCHKEY_SECRET_KEY", "LATCHKEY_SECRET_KEY_FALLBACKS", "LATCHKEY_ALGORITHM",
 		"LATCHKEY_ACCESS_TOKEN_LIFETIME", "LATCHKEY_REFRESH_TOKEN_LIFETIME", "LATCHKEY_LEEWAY", // how long a rotated key verifies
 	}
 }
@@ -117,8 +117,39 @@ func keysRetire() command {
 	}
 }
 
+func keysReseal() command {
+	return command{
+		name:    "keys reseal",
+		summary: "Seal the signing keys under a new secret.",
+		details: "Those that were sealed under a secret in LATCHKEY_SECRET_KEY_FALLBACKS are sealed under " +
+			"LATCHKEY_SECRET_KEY. Where the secret is kept beside the SQLite file, a new one is made: restart the server then. " +
+			"docs/keys.md tells the steps. Tokens go on: the keys stay what they are.",
+		options: settings(keySettings()...),
+		run: func(ctx context.Context, env Environment, flags map[string]string) error {
+			return withKeys(ctx, env, flags, func(a *app.App) error {
+				n, err := a.Reseal(ctx)
+				if err == nil || n > 0 {
+					fmt.Fprintf(env.Stdout, "sealed %d signing keys anew\n", n)
+				}
+				return err
+			})
+		},
+	}
+}
+
 // withKeeper opens the database and calls use with the keeper of its keys.
 func withKeeper(ctx context.Context, env Environment, flags map[string]string, use func(*keys.Keeper) error) error {
+	return withKeys(ctx, env, flags, func(a *app.App) error {
+		k, err := a.OpenKeeper(ctx)
+		if err != nil {
+			return err
+		}
+		return use(k)
+	})
+}
+
+// withKeys opens the database for a command about its keys.
+func withKeys(ctx context.Context, env Environment, flags map[string]string, use func(*app.App) error) error {
 	s, err := config.Load(env.Variables, flags, keySettings()...)
 	if err != nil {
 		return err
@@ -128,9 +159,5 @@ func withKeeper(ctx context.Context, env Environment, flags map[string]string, u
 		return explained(err, s)
 	}
 	defer a.Close() //nolint:errcheck // the process ends
-	k, err := a.OpenKeeper(ctx)
-	if err != nil {
-		return err
-	}
-	return use(k)
+	return use(a)
 }

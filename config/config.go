@@ -17,8 +17,9 @@ type Settings struct {
 	Addr           string
 	TrustedProxies []string
 
-	DatabaseURL    string // sqlite:PATH, or a URL of PostgreSQL
-	SecretKey      string // empty: made and kept beside the SQLite file
+	DatabaseURL    string   // sqlite:PATH, or a URL of PostgreSQL
+	SecretKey      string   // empty: made and kept beside the SQLite file
+	SecretsBefore  []string // open what they sealed, while SecretKey is being changed
 	Algorithm      string
 	SigningKey     string // empty: in SigningKeyFile, or made and kept in the database
 	SigningKeyFile string

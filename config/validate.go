@@ -105,6 +105,11 @@ func (s *Settings) validateKeys(f *Faults) {
 	if n := len(s.SecretKey); n > 0 && n < minSecret {
 		f.add("LATCHKEY_SECRET_KEY", "%d characters are too few; it needs %d at least", n, minSecret)
 	}
+	for _, secret := range s.SecretsBefore {
+		if n := len(secret); n < minSecret {
+			f.add("LATCHKEY_SECRET_KEY_FALLBACKS", "one of %d characters is too short to have been a secret; %d are needed", n, minSecret)
+		}
+	}
 	f.oneOf("LATCHKEY_ALGORITHM", s.Algorithm, algorithms())
 	if s.SigningKey != "" && s.SigningKeyFile != "" {
 		f.add("LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE is set, too; use one of them")

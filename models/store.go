@@ -114,6 +114,8 @@ type SigningKeys interface {
 	// RotateSigningKey retires the active key, activates the next one and writes the one after it, and reports whether
 	// it did: it does nothing where From is no longer active. ErrNotFound, and nothing written, where To is not next.
 	RotateSigningKey(ctx context.Context, r Rotation) (bool, error)
+	// ReplaceSealed puts a key sealed anew in the place of old, and reports whether old was still there.
+	ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error)
 	// ExpireSigningKey ends a key, whatever its state: from now on it signs and verifies nothing. ErrNotFound where
 	// there is none.
 	ExpireSigningKey(ctx context.Context, id string, now time.Time) error

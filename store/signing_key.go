@@ -58,6 +58,12 @@ func (s *Store) RotateSigningKey(ctx context.Context, r models.Rotation) (rotate
 	return rotated && err == nil, err
 }
 
+// ReplaceSealed implements models.SigningKeys.
+func (s *Store) ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error) {
+	n, err := gorm.G[models.SigningKey](s.write).Where("id = ? AND sealed = ?", id, old).Update(ctx, "sealed", replacement)
+	return n == 1, s.mapped(err, "replace sealed key")
+}
+
 // ExpireSigningKey implements models.SigningKeys.
 func (s *Store) ExpireSigningKey(ctx context.Context, id string, now time.Time) error {
 	return s.tx(ctx, func(tx *Store) error {

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,6 +119,33 @@ func (k *Keeper) Retire(ctx context.Context, kid string) error {
 		_, err = k.Load(ctx) // which makes the next key, if it was that one
 	}
 	return err
+}
+
+// Reseal seals every key under the present secret that was sealed under one from before, and returns how many there
+// were. It may run again, and beside servers: those that know both secrets notice nothing.
+func (k *Keeper) Reseal(ctx context.Context) (int, error) {
+	rows, err := k.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, row := range rows {
+		sealed, err := k.Sealer.Reseal(row.ID, row.Algorithm, row.Sealed)
+		if err != nil {
+			return n, fmt.Errorf("reseal key %s: %w", row.ID, err)
+		}
+		if bytes.Equal(sealed, row.Sealed) {
+			continue
+		}
+		replaced, err := k.Kept.ReplaceSealed(ctx, row.ID, row.Sealed, sealed)
+		if err != nil {
+			return n, fmt.Errorf("reseal key %s: %w", row.ID, err)
+		}
+		if replaced {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (k *Keeper) now() time.Time { return k.Now().UTC().Truncate(time.Microsecond) }

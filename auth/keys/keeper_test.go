@@ -82,6 +82,18 @@ func (t *table) ExpireSigningKey(_ context.Context, id string, now time.Time) er
 	return models.ErrNotFound
 }
 
+func (t *table) ReplaceSealed(_ context.Context, id string, old, replacement []byte) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, row := range t.rows {
+		if row.ID == id && bytes.Equal(row.Sealed, old) {
+			t.rows[i].Sealed = replacement
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // add seals a key into a row, whatever is there.
 func (t *table) add(tt *testing.T, k token.Key, retired bool) {
 	tt.Helper()
@@ -190,6 +202,42 @@ func TestLoadKeepsWhatStillVerifies(t *testing.T) {
 	}
 	if _, err := ring.Lookup(t.Context(), over.ID); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("a key whose time is over: got %v", err)
+	}
+}
+
+func TestTheSecretIsChanged(t *testing.T) {
+	kept := &table{}
+	before, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept.add(t, generate(t, "HS256"), true)
+	k := keeper(t, kept, "ES256")
+	other := append(bytes.Clone(secret), '!')
+	if k.Sealer, err = keys.NewSealer(other, secret); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []int{3, 0} {
+		if ring, err := k.Load(t.Context()); err != nil || !sameKey(ring.Signing(), before.Signing()) {
+			t.Fatalf("with both secrets: %v", err)
+		}
+		if n, err := k.Reseal(t.Context()); err != nil || n != want {
+			t.Errorf("time %d: %d keys were sealed anew, %v; want %d", i+1, n, err, want)
+		}
+	}
+	if _, err := k.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	k.Sealer = sealer(t, other)
+	if _, err := k.Load(t.Context()); err != nil {
+		t.Errorf("with the new secret alone: %v", err)
+	}
+	k.Sealer = sealer(t, secret)
+	if _, err := k.Load(t.Context()); !errors.Is(err, keys.ErrWrongSecret) {
+		t.Errorf("with the old secret alone: %v, want ErrWrongSecret", err)
+	}
+	if n, err := k.Reseal(t.Context()); !errors.Is(err, keys.ErrWrongSecret) || n != 0 {
+		t.Errorf("%d keys were sealed anew under the old secret alone: %v", n, err)
 	}
 }
 

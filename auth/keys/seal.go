@@ -22,10 +22,30 @@ var ErrWrongSecret = errors.New("the secret does not open the sealed key")
 // Sealer encrypts private keys for the database with AES-256-GCM. Its key is derived from the server's secret with
 // HKDF-SHA-256 (RFC 5869) under a label of its own; kid and algorithm are authenticated, so that rows cannot be swapped.
 // It is safe for use by many goroutines.
-type Sealer struct{ aead cipher.AEAD }
+type Sealer struct {
+	aead   cipher.AEAD
+	before []cipher.AEAD // of secrets from before, while the secret is being changed
+}
 
-// NewSealer returns the Sealer of a secret, which has MinSecretLength bytes at least: HKDF does not stretch a password.
-func NewSealer(secret []byte) (*Sealer, error) {
+// NewSealer returns the Sealer of a secret. What was sealed under one of the secrets from before still opens; nothing
+// is sealed under them. Each has MinSecretLength bytes at least: HKDF does not stretch a password.
+func NewSealer(secret []byte, before ...[]byte) (*Sealer, error) {
+	aead, err := newAEAD(secret)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sealer{aead: aead}
+	for _, secret := range before {
+		aead, err := newAEAD(secret)
+		if err != nil {
+			return nil, err
+		}
+		s.before = append(s.before, aead)
+	}
+	return s, nil
+}
+
+func newAEAD(secret []byte) (cipher.AEAD, error) {
 	if len(secret) < MinSecretLength {
 		return nil, fmt.Errorf("the secret that seals the keys is %d bytes long; it must be %d at least", len(secret), MinSecretLength)
 	}
@@ -41,7 +61,7 @@ func NewSealer(secret []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive key: %w", err)
 	}
-	return &Sealer{aead: aead}, nil
+	return aead, nil
 }
 
 // Seal returns the private half of k, encrypted: another text each time.
@@ -50,16 +70,13 @@ func (s *Sealer) Seal(k token.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.aead.Seal([]byte{sealVersion}, nil, plain, label(k.ID, k.Algorithm)), nil
+	return s.seal(k.ID, k.Algorithm, plain), nil
 }
 
-// Open returns the key that Seal encrypted. ErrWrongSecret where it was another Sealer, kid or algorithm.
+// Open returns the key that Seal encrypted. ErrWrongSecret where it was another secret, kid or algorithm.
 func (s *Sealer) Open(kid, algorithm string, sealed []byte) (token.Key, error) {
-	if len(sealed) == 0 || sealed[0] != sealVersion {
-		return token.Key{}, ErrWrongSecret
-	}
-	plain, err := s.aead.Open(nil, nil, sealed[1:], label(kid, algorithm))
-	if err != nil {
+	plain, _, ok := s.open(kid, algorithm, sealed)
+	if !ok {
 		return token.Key{}, ErrWrongSecret
 	}
 	if Symmetric(algorithm) {
@@ -75,6 +92,36 @@ func (s *Sealer) Open(kid, algorithm string, sealed []byte) (token.Key, error) {
 	}
 	k.ID = kid
 	return k, nil
+}
+
+// Reseal returns the key that Seal encrypted under a secret from before, encrypted under the present one; as it is where
+// it is that already. ErrWrongSecret as of Open.
+func (s *Sealer) Reseal(kid, algorithm string, sealed []byte) ([]byte, error) {
+	plain, by, ok := s.open(kid, algorithm, sealed)
+	switch {
+	case !ok:
+		return nil, ErrWrongSecret
+	case by == s.aead:
+		return sealed, nil
+	}
+	return s.seal(kid, algorithm, plain), nil
+}
+
+func (s *Sealer) seal(kid, algorithm string, plain []byte) []byte {
+	return s.aead.Seal([]byte{sealVersion}, nil, plain, label(kid, algorithm))
+}
+
+// open returns what was sealed, and by which secret.
+func (s *Sealer) open(kid, algorithm string, sealed []byte) (plain []byte, by cipher.AEAD, ok bool) {
+	if len(sealed) == 0 || sealed[0] != sealVersion {
+		return nil, nil, false
+	}
+	for _, by := range append([]cipher.AEAD{s.aead}, s.before...) {
+		if plain, err := by.Open(nil, nil, sealed[1:], label(kid, algorithm)); err == nil {
+			return plain, by, true
+		}
+	}
+	return nil, nil, false
 }
 
 func encodePrivate(k token.Key) ([]byte, error) {

@@ -99,7 +99,9 @@ func TestSealedKeysOpenForNothingElse(t *testing.T) {
 
 func TestNewSealerRefusesAShortSecret(t *testing.T) {
 	for _, short := range [][]byte{nil, {}, []byte("password"), secret[:31]} {
-		_, err := keys.NewSealer(short)
+		_, err := keys.NewSealer(secret, short)
+		checkRefused(t, err, "must be 32 at least", short)
+		_, err = keys.NewSealer(short)
 		checkRefused(t, err, "must be 32 at least", short)
 	}
 }

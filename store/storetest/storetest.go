@@ -511,6 +511,21 @@ func keyRoundTrip(t *testing.T, s models.Store) {
 			t.Errorf("%s is %s, want %s", got[i].ID, got[i].State(), want)
 		}
 	}
+
+	for _, c := range []struct {
+		old  []byte
+		want bool
+	}{{[]byte{0, 1, 2}, false}, {[]byte{0, 1, 2, 255}, true}, {[]byte{0, 1, 2, 255}, false}} {
+		replaced, err := s.ReplaceSealed(t.Context(), "old", c.old, []byte{9, 0})
+		if err != nil || replaced != c.want {
+			t.Errorf("in place of %v: %t, %v; want %t", c.old, replaced, err, c.want)
+		}
+	}
+	want[0].Sealed = []byte{9, 0}
+	if got, err = s.SigningKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	diff(t, "keys sealed anew", want, got)
 }
 
 func keyRotation(t *testing.T, s models.Store) {
