@@ -91,7 +91,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 	a.Auth, err = auth.New(auth.Options{
 		Store: a.Store, Keys: a.Keys, Logger: a.Logger, Now: o.Now, Random: rand.Reader,
 		Codec: token.New(token.Options{
-			Issuer: s.Issuer, Audience: s.Audience, Leeway: s.Leeway, UserIDClaim: s.UserIDClaim, Now: o.Now,
+			Issuer: s.Issuer, Audience: s.Audience, Leeway: s.Leeway, UserIDClaim: s.UserIDClaim, Carried: s.CarriedClaims, Now: o.Now,
 		}),
 		Recorder:        a.Recorder,
 		Passwords:       hasher,

@@ -35,7 +35,7 @@ func CleanTokens(ctx context.Context, db models.Cleaning, now time.Time) ([]Clea
 }
 
 func tokenKinds() []models.Perishable {
-	return []models.Perishable{models.PerishableSessions, models.PerishableRevocations, models.PerishableKeys}
+	return []models.Perishable{models.PerishableSessions, models.PerishableRevocations, models.PerishableForeign, models.PerishableKeys}
 }
 
 // clean takes bites until nothing is left that is over, and returns how many rows went. Where another process is at it,

@@ -58,7 +58,7 @@ func TestCleaningRevivesNothing(t *testing.T) {
 			if err := s.App.Auth.DeleteUser(t.Context(), user.ID); err != nil {
 				t.Fatal(err)
 			}
-		}, "STALE", "REVOKED", blacklisted},
+		}, "STALE", "STALE", nobodyActive},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			testdb.Each(t, func(t *testing.T, url string) {

@@ -275,7 +275,7 @@ func TestRefreshIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, a = s.Refresh(pair.Refresh)
-		a.Refused(t, tokenNotValid, "REVOKED", "Token is blacklisted")
+		a.Refused(t, tokenNotValid, "STALE", nobodyActive)
 		s.Protected("Bearer "+pair.Access).Refused(t, unauthentic, "STALE", notValid)
 	})
 }

@@ -298,7 +298,7 @@ func TestARoleChangeIsSeenAtOnce(t *testing.T) {
 		}
 		s.Protected("Bearer "+after.Access).Refused(t, unauthentic, "STALE", notValid)
 		_, a := s.Refresh(after.Refresh)
-		a.Refused(t, tokenNotValid, "REVOKED", blacklisted)
+		a.Refused(t, tokenNotValid, "STALE", nobodyActive)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/fault"
+	"latchkey/models"
 )
 
 // Caller is who made a request, as a verified access token says.
@@ -21,6 +22,14 @@ type Caller struct {
 
 // HasRole reports whether the token names the role.
 func (c *Caller) HasRole(name string) bool { return slices.Contains(c.Roles, name) }
+
+// stale reports whether the user was changed since the token was made, in a way that makes it untrue.
+func (c *Caller) stale(user models.User) bool {
+	if c.SessionID == "" {
+		return !models.Outlived(user.EpochRaisedAt, c.IssuedAt)
+	}
+	return c.Epoch < user.Epoch
+}
 
 // identity is what the middleware leaves in the context: the caller, or why there is none.
 type identity struct {

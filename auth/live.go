@@ -39,8 +39,14 @@ func (s *Service) VerifyAccess(ctx context.Context, raw string) (*Caller, error)
 	if err != nil {
 		return nil, err
 	}
+	if caller.SessionID == "" {
+		if _, err := s.userOf(ctx, caller); err != nil {
+			return nil, err
+		}
+		return caller, nil
+	}
 	// The present lifetime holds for older tokens, too: where it was shortened, revocations are not kept for longer.
-	if caller.SessionID != "" && !s.Now().Before(caller.IssuedAt.Add(s.AccessLifetime+s.Leeway)) {
+	if !s.Now().Before(caller.IssuedAt.Add(s.AccessLifetime + s.Leeway)) {
 		return nil, &token.Error{Problem: fault.TokenExpired, Message: textExpired}
 	}
 	problem, err := s.revoked(ctx, caller)
@@ -49,11 +55,6 @@ func (s *Service) VerifyAccess(ctx context.Context, raw string) (*Caller, error)
 	}
 	if problem != "" {
 		return nil, &token.Error{Problem: problem, Message: textRevoked}
-	}
-	if caller.SessionID == "" {
-		if _, err := s.userOf(ctx, caller); err != nil {
-			return nil, err
-		}
 	}
 	return caller, nil
 }
@@ -88,16 +89,14 @@ func (s *Service) ask(ctx context.Context, c *Caller) (fault.TokenProblem, error
 }
 
 func (s *Service) problemInStore(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
-	if c.SessionID != "" {
-		session, err := s.Store.SessionByID(ctx, c.SessionID)
-		if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
-			return fault.TokenRevoked, nil
-		}
-		if err != nil {
-			return "", err
-		}
+	session, err := s.Store.SessionByID(ctx, c.SessionID)
+	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
+		return fault.TokenRevoked, nil
 	}
-	_, err := s.userOf(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	_, err = s.userOf(ctx, c)
 	if refusal, ok := errors.AsType[*fault.Error](err); ok {
 		return refusal.Reason, nil
 	}

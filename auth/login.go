@@ -40,11 +40,11 @@ func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
 	if s.UpdateLastLogin {
 		user.LastLogin = &now
 	}
-	refresh, err := s.refresh(user, session)
+	refresh, err := s.refresh(user, session, nil)
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, refresh, now)
+	return s.pair(user, session, refresh, nil, now)
 }
 
 // newSession returns a session of the user that begins now, for the client of the request. It is not written yet.

@@ -12,35 +12,36 @@ import (
 	"latchkey/models"
 )
 
-// Logout ends the session of a refresh token, or without one the session of the request's access token. From the
-// moment it returns no token of that session is accepted on this node, and within a second on no other. Ending a
-// session that has ended is no error.
-func (s *Service) Logout(ctx context.Context, refresh *string) error {
+// Logout ends the session of a refresh token, or without one the session of the request's access token, and reports
+// whether it had not ended before. From the moment it returns no token of that session is accepted on this node, and
+// within a second on no other. A foreign refresh token that has become no session never becomes one.
+func (s *Service) Logout(ctx context.Context, refresh *string) (ended bool, err error) {
 	if refresh == nil {
 		caller, err := CallerFrom(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if caller.SessionID == "" { // made by another issuer with the same key
-			return fault.BadUserInput("The access token belongs to no session.", "refresh")
+		if caller.SessionID == "" {
+			return false, fault.BadUserInput("The access token belongs to no session.", "refresh")
 		}
 		userID, err := strconv.ParseInt(caller.UserID, 10, 64)
 		if err != nil {
 			userID = 0
 		}
-		_, err = s.end(ctx, self(EventSignedOut, userID, caller.SessionID))
-		return err
+		return s.end(ctx, self(EventSignedOut, userID, caller.SessionID))
 	}
-	claims, err := s.ownRefresh(ctx, *refresh)
+	p, err := s.presented(ctx, *refresh)
 	if err != nil {
-		return err
+		return false, err
 	}
-	userID, err := userIDOf(claims)
-	if err != nil {
-		return err
+	signedOut := self(EventSignedOut, p.user, p.session)
+	if p.claims.Foreign() {
+		revoked, err := s.revokeForeign(ctx, p, signedOut)
+		if err != nil || revoked {
+			return revoked, err
+		}
 	}
-	_, err = s.end(ctx, self(EventSignedOut, userID, claims.SessionID))
-	return err
+	return s.end(ctx, signedOut)
 }
 
 // end ends the session of the event, here before it returns, and reports whether it had not ended before: then the
@@ -170,7 +171,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 			return nil, FormError{wrongPassword()}
 		}
 		// The epoch makes every older access token stale, so the sessions need no revocation each.
-		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, until); err != nil {
+		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, now, until); err != nil {
 			return nil, err
 		}
 		if _, err := tx.EndSessions(ctx, user.ID, "", now, time.Time{}); err != nil {
@@ -190,11 +191,11 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 		return Pair{}, fmt.Errorf("change password: %w", err)
 	}
 	s.live.set.Add(models.Revocation{UserID: user.ID, Epoch: user.Epoch, ExpiresAt: until})
-	refresh, err := s.refresh(user, session)
+	refresh, err := s.refresh(user, session, nil)
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, refresh, now)
+	return s.pair(user, session, refresh, nil, now)
 }
 
 // passwordChangeFailed records that the current password was not it.
@@ -255,7 +256,7 @@ func (s *Service) change(ctx context.Context, userID int64, write func(models.St
 	until := s.until()
 	var epoch int64
 	err := s.Recorder.change(ctx, func(tx models.Store) (_ []event, err error) {
-		if epoch, err = tx.RaiseEpoch(ctx, userID, until); err != nil {
+		if epoch, err = tx.RaiseEpoch(ctx, userID, s.now(), until); err != nil {
 			return nil, err
 		}
 		changed, err := write(tx)

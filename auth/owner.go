@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"latchkey/auth/token"
-	"latchkey/fault"
 )
 
 // ErrOvertaken is the cause of a refusal that says nothing against the session: the refresh token is not the newest,
@@ -18,18 +17,19 @@ type Owner struct{ UserID, SessionID string }
 // OwnerOf returns whose a refresh token is, by its signature and times alone; whether its session goes on is not asked.
 // TOKEN_NOT_VALID with the reason when they do not hold.
 func (s *Service) OwnerOf(ctx context.Context, refresh string) (Owner, error) {
-	claims, err := s.ownRefresh(ctx, refresh)
-	return Owner{UserID: claims.UserID, SessionID: claims.SessionID}, err
+	p, err := s.presented(ctx, refresh)
+	return Owner{UserID: p.claims.UserID, SessionID: p.session}, err
 }
 
-// ownRefresh returns what a refresh token says that is of a session of ours, by its signature and times alone.
-func (s *Service) ownRefresh(ctx context.Context, raw string) (token.Claims, error) {
+// presented returns what a refresh token says, by its signature and times alone.
+func (s *Service) presented(ctx context.Context, raw string) (presented, error) {
 	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
 	if err != nil {
-		return token.Claims{}, refused(err)
+		return presented{}, refused(err)
 	}
-	if _, ok := generationOf(claims); !ok {
-		return token.Claims{}, fault.TokenNotValid(fault.TokenMalformed, "")
+	p, err := presentedBy(claims)
+	if err != nil {
+		return presented{}, err
 	}
-	return claims, nil
+	return p, nil
 }

@@ -16,60 +16,105 @@ import (
 // same successor, so that a lost reply or a second tab does no harm. A refresh token that was used up longer ago comes
 // from a thief or went to one, and ends the session. TOKEN_NOT_VALID with the reason when the token is not accepted.
 func (s *Service) Refresh(ctx context.Context, raw string) (Pair, error) {
-	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
+	return s.refreshToken(ctx, raw, s.exchange)
+}
+
+// RefreshAny is Refresh, and answers a foreign refresh token that names no user, too, as djangorestframework-simplejwt
+// does: with an access token that names none either and opens nothing here.
+func (s *Service) RefreshAny(ctx context.Context, raw string) (Pair, error) {
+	return s.refreshToken(ctx, raw, func(ctx context.Context, raw string, p presented, now time.Time) (Pair, error) {
+		if p.user == 0 {
+			return s.refreshNobody(ctx, raw, p, now)
+		}
+		return s.exchange(ctx, raw, p, now)
+	})
+}
+
+type exchange func(ctx context.Context, raw string, p presented, now time.Time) (Pair, error)
+
+func (s *Service) refreshToken(ctx context.Context, raw string, answer exchange) (Pair, error) {
+	p, err := s.presented(ctx, raw)
 	if err != nil {
-		return Pair{}, s.refreshRefused(ctx, claims, refused(err))
+		return Pair{}, s.refreshRefused(ctx, presented{}, err)
 	}
-	pair, err := s.exchange(ctx, raw, claims)
+	pair, err := answer(ctx, raw, p, s.now())
 	if err != nil {
-		return Pair{}, s.refreshRefused(ctx, claims, err)
+		return Pair{}, s.refreshRefused(ctx, p, err)
 	}
 	return pair, nil
 }
 
 // refreshRefused records the error, where it is the refusal of a refresh token, and returns it. Of a token that did not
-// verify there are no claims, and nothing that it says is kept.
-func (s *Service) refreshRefused(ctx context.Context, claims token.Claims, err error) error {
+// verify nothing that it says is kept.
+func (s *Service) refreshRefused(ctx context.Context, p presented, err error) error {
 	refusal, ok := errors.AsType[*fault.Error](err)
 	if !ok || refusal.Kind != fault.KindTokenNotValid || refusal.Reason == fault.TokenReused {
 		return err // reused has recorded the last of them
 	}
-	e := event{name: EventRefreshRefused}
-	if _, ours := generationOf(claims); ours {
-		e.session = claims.SessionID
-		e.subject, _ = userIDOf(claims) // 0 where it names nobody
-	}
-	s.Recorder.fail(ctx, e, string(refusal.Reason))
+	s.Recorder.fail(ctx, event{name: EventRefreshRefused, session: p.session, subject: p.user}, string(refusal.Reason))
 	return err
 }
 
-// exchange answers a refresh token whose signature and expiry hold.
-func (s *Service) exchange(ctx context.Context, raw string, claims token.Claims) (Pair, error) {
-	userID, err := userIDOf(claims)
-	if err != nil {
-		return Pair{}, err
+// presented is a refresh token whose signature and expiry hold.
+type presented struct {
+	claims           token.Claims
+	session          string
+	user, generation int64 // the user is 0 in a foreign token that names nobody
+}
+
+// presentedBy returns which session and generation the token is of: a foreign one the first of the session that it
+// becomes. TOKEN_NOT_VALID where no session can be the token's.
+func presentedBy(claims token.Claims) (presented, error) {
+	p := presented{claims: claims, session: claims.SessionID}
+	if claims.Foreign() {
+		p.session = foreignSession(claims.ID)
+		if claims.UserID == "" {
+			return p, nil
+		}
 	}
-	generation, ok := generationOf(claims)
-	if !ok {
+	var err error
+	if p.user, err = userIDOf(claims); err != nil || claims.Foreign() {
+		return p, err
+	}
+	var ok bool
+	if p.generation, ok = generationOf(claims); !ok {
+		return p, fault.TokenNotValid(fault.TokenMalformed, "")
+	}
+	return p, nil
+}
+
+// exchange answers a refresh token whose signature and expiry hold.
+func (s *Service) exchange(ctx context.Context, raw string, p presented, now time.Time) (Pair, error) {
+	if p.user == 0 {
 		return Pair{}, fault.TokenNotValid(fault.TokenMalformed, "")
 	}
-	now := s.now()
-	session, user, err := s.Store.RefreshSession(ctx, models.Refresh{
-		SessionID: claims.SessionID, UserID: userID, Generation: generation, Now: now, ExpiredBy: now.Add(-s.Leeway),
-		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime), KeepUntil: s.keepUntil(now),
-	})
+	session, user, err := s.rotate(ctx, p, now)
+	if errors.Is(err, models.ErrNotFound) && p.claims.Foreign() {
+		if err := s.adopt(ctx, p, now); err != nil {
+			return Pair{}, err
+		}
+		session, user, err = s.rotate(ctx, p, now)
+	}
 	if errors.Is(err, models.ErrNotFound) {
-		return s.refreshAgain(ctx, claims, userID, generation, now)
+		return s.refreshAgain(ctx, p, now)
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("refresh session: %w", err)
 	}
 	if s.Rotate {
-		if raw, err = s.refresh(user, session); err != nil {
+		if raw, err = s.refresh(user, session, p.claims.Carried); err != nil {
 			return Pair{}, err
 		}
 	}
-	return s.pair(user, session, raw, now)
+	return s.pair(user, session, raw, p.claims.Carried, now)
+}
+
+// rotate is the guarded change of a refresh. models.ErrNotFound where it is for others to decide.
+func (s *Service) rotate(ctx context.Context, p presented, now time.Time) (models.Session, models.User, error) {
+	return s.Store.RefreshSession(ctx, models.Refresh{
+		SessionID: p.session, UserID: p.user, Generation: p.generation, Now: now, ExpiredBy: now.Add(-s.Leeway),
+		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime), KeepUntil: s.keepUntil(now),
+	})
 }
 
 // keepUntil is until when a session is kept that is refreshed now: its refresh token can give an access token up to the
@@ -91,37 +136,38 @@ const (
 
 // refreshAgain decides about a refresh token whose signature and expiry hold and which did not rotate: it is answered
 // as it was before, refused, or the end of its session.
-func (s *Service) refreshAgain(ctx context.Context, claims token.Claims, userID, generation int64, now time.Time) (Pair, error) {
-	session, err := s.Store.SessionByID(ctx, claims.SessionID)
+func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) (Pair, error) {
+	user, err := s.Store.UserByID(ctx, p.user)
+	if errors.Is(err, models.ErrNotFound) || err == nil && !user.IsActive {
+		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("read user: %w", err)
+	}
+	session, err := s.Store.SessionByID(ctx, p.session)
 	if errors.Is(err, models.ErrNotFound) {
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("read session: %w", err)
 	}
-	user, err := s.Store.UserByID(ctx, session.UserID)
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return Pair{}, fmt.Errorf("read user: %w", err)
-	}
 	switch {
-	case session.EndedAt != nil || session.UserID != userID:
+	case session.EndedAt != nil || session.UserID != p.user:
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	case !now.Add(-s.Leeway).Before(session.ExpiresAt):
 		return Pair{}, fault.TokenNotValid(fault.TokenExpired, textExpired)
-	case !user.IsActive:
+	case p.generation >= session.Generation: // it was the newest and the user was inactive a moment ago, or no session made it
 		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
-	case generation >= session.Generation: // it was the newest and the user was inactive a moment ago, or no session made it
-		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
-	case !s.usedUpJustNow(session, generation, claims.IssuedAt, now):
+	case !s.usedUpJustNow(session, p.generation, p.claims.IssuedAt, now):
 		return Pair{}, s.reused(ctx, session)
-	case generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest
+	case p.generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked).Because(ErrOvertaken)
 	}
-	successor, err := s.refresh(user, session)
+	successor, err := s.refresh(user, session, p.claims.Carried)
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, successor, now)
+	return s.pair(user, session, successor, p.claims.Carried, now)
 }
 
 // usedUpJustNow reports whether the generation was used up within the leeway. Of one so old that the session no longer

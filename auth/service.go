@@ -73,7 +73,7 @@ type Pair struct {
 	Refresh          string
 	RefreshExpiresAt time.Time
 	RefreshExpiresIn time.Duration // from now
-	User             models.User   // with the roles
+	User             models.User   // with the roles; zero where a foreign refresh token names nobody
 }
 
 // now returns the time as both databases keep it.
@@ -104,7 +104,7 @@ func generationOf(c token.Claims) (generation int64, ok bool) {
 }
 
 // access signs a new access token for the session. It never outlives the session's absolute limit.
-func (s *Service) access(user models.User, session models.Session, now time.Time) (string, time.Time, error) {
+func (s *Service) access(user models.User, session models.Session, carried map[string]string, now time.Time) (string, time.Time, error) {
 	id, err := s.randomID()
 	if err != nil {
 		return "", time.Time{}, err
@@ -113,17 +113,17 @@ func (s *Service) access(user models.User, session models.Session, now time.Time
 	expires := earlier(issued.Add(s.AccessLifetime), session.LimitAt)
 	raw, err := s.Codec.Sign(token.Claims{
 		Kind: token.Access, ID: id, UserID: user.IDText(), SessionID: session.ID,
-		Epoch: user.Epoch, Roles: user.RoleNames(), IssuedAt: issued, ExpiresAt: expires,
+		Epoch: user.Epoch, Roles: user.RoleNames(), IssuedAt: issued, ExpiresAt: expires, Carried: carried,
 	}, s.Keys.Ring().Signing())
 	return raw, expires, err
 }
 
-// refresh signs the session's current refresh token.
-func (s *Service) refresh(user models.User, session models.Session) (string, error) {
+// refresh signs the session's current refresh token, with the claims that the one before it carried.
+func (s *Service) refresh(user models.User, session models.Session, carried map[string]string) (string, error) {
 	return s.Codec.Sign(token.Claims{
 		Kind: token.Refresh, ID: refreshID(session.ID, session.Generation), UserID: user.IDText(),
 		SessionID: session.ID, Epoch: user.Epoch, IssuedAt: session.LastUsedAt.Truncate(time.Second),
-		ExpiresAt: session.ExpiresAt,
+		ExpiresAt: session.ExpiresAt, Carried: carried,
 	}, s.Keys.Ring().Signing())
 }
 
@@ -136,9 +136,9 @@ func earlier(t time.Time, limit *time.Time) time.Time {
 }
 
 // pair signs the access token and fills in the rest of the answer.
-func (s *Service) pair(user models.User, session models.Session, refresh string, now time.Time) (Pair, error) {
+func (s *Service) pair(user models.User, session models.Session, refresh string, carried map[string]string, now time.Time) (Pair, error) {
 	user.SignedInAs = session.ID
-	access, expires, err := s.access(user, session, now)
+	access, expires, err := s.access(user, session, carried, now)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -209,7 +209,7 @@ func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, erro
 		return models.User{}, fmt.Errorf("read caller: %w", err)
 	case !user.IsActive:
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
-	case caller.Epoch < user.Epoch:
+	case caller.stale(user):
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, textNotValid)
 	}
 	return user, nil

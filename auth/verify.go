@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"latchkey/auth/token"
+	"latchkey/fault"
 )
 
 // verifiedTokens is how many verified tokens a Verifier remembers; some 300 bytes each.
@@ -23,6 +24,9 @@ type Verifier struct {
 	verified *lru.Cache[[sha256.Size]byte, remembered]
 	era      atomic.Uint64 // of the keys: what verified in an earlier one is not believed
 }
+
+// textNoUser is why a foreign access token is refused that names nobody.
+const textNoUser = "Token contained no recognizable user identification"
 
 type remembered struct {
 	claims token.Claims
@@ -49,6 +53,9 @@ func (v *Verifier) VerifyAccess(ctx context.Context, raw string) (*Caller, error
 	claims, err := v.codec.ParseKind(ctx, raw, v.lookup, token.Access)
 	if err != nil {
 		return nil, err
+	}
+	if claims.UserID == "" {
+		return nil, &token.Error{Problem: fault.TokenMalformed, Message: textNoUser}
 	}
 	caller := &Caller{
 		UserID: claims.UserID, SessionID: claims.SessionID, TokenID: claims.ID, Epoch: claims.Epoch,

@@ -35,6 +35,7 @@ type Settings struct {
 	Audience             string // empty: none
 	UserIDClaim          string
 	AuthHeaderTypes      []string
+	CarriedClaims        []string
 	UpdateLastLogin      bool
 
 	CookieSameSite string   // Strict, Lax or None

@@ -140,6 +140,10 @@ func (s *Settings) tokenTable() []Setting {
 		Variable: "LATCHKEY_AUTH_HEADER_TYPES", Placeholder: "NAME,...", Default: "Bearer", set: list(&s.AuthHeaderTypes),
 		Help: "The schemes accepted in the Authorization header. Case counts.",
 	}, {
+		Variable: "LATCHKEY_CARRIED_CLAIMS", Placeholder: "NAME,...", set: list(&s.CarriedClaims),
+		Help: "Claims of a refresh token made elsewhere, by djangorestframework-simplejwt for example, that go into every " +
+			"token made from it.",
+	}, {
 		Variable: "LATCHKEY_UPDATE_LAST_LOGIN", Default: "true", set: truth(&s.UpdateLastLogin),
 		Help: "Write the time of each sign-in to the user.",
 	}}

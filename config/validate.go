@@ -170,6 +170,11 @@ func (s *Settings) validateTokens(f *Faults) {
 	if slices.Contains(reservedClaims(), s.UserIDClaim) {
 		f.add("LATCHKEY_USER_ID_CLAIM", "a token uses the claim %s for something else", s.UserIDClaim)
 	}
+	for _, name := range s.CarriedClaims {
+		if name == s.UserIDClaim || name == "sub" || slices.Contains(reservedClaims(), name) {
+			f.add("LATCHKEY_CARRIED_CLAIMS", "a token uses the claim %s for something else", name)
+		}
+	}
 	if len(s.AuthHeaderTypes) == 0 {
 		f.add("LATCHKEY_AUTH_HEADER_TYPES", "one scheme is needed at least, as in Bearer")
 	}

@@ -137,6 +137,8 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_INTROSPECTION", "yes", "neither true nor false"},
 
 		{"LATCHKEY_USER_ID_CLAIM", "sub", ""},
+		{"LATCHKEY_CARRIED_CLAIMS", "plan,user_id", "a token uses the claim user_id for something else"},
+		{"LATCHKEY_CARRIED_CLAIMS", "roles", "a token uses the claim roles for something else"},
 		{"LATCHKEY_USER_ID_CLAIM", " ", "not a name"},
 		{"LATCHKEY_USER_ID_CLAIM", "jti", "a token uses the claim jti for something else"},
 		{"LATCHKEY_AUTH_HEADER_TYPES", "JWT, Bearer", ""},

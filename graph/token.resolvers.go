@@ -59,7 +59,7 @@ func (r *mutationResolver) TokenRevoke(ctx context.Context, refresh *string) (bo
 	if refresh == nil && given.token != "" {
 		refresh = &given.token
 	}
-	if err := r.Auth.Logout(ctx, refresh); err != nil {
+	if _, err := r.Auth.Logout(ctx, refresh); err != nil {
 		return false, given.refused(err)
 	}
 	given.ended()

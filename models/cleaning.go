@@ -10,10 +10,11 @@ type Perishable string
 
 // The kinds, each with what says that a row is over.
 const (
-	PerishableSessions    Perishable = "sessions"     // KeepUntil
-	PerishableRevocations Perishable = "revocations"  // ExpiresAt
-	PerishableKeys        Perishable = "signing keys" // ExpiresAt, where there is one
-	PerishableEvents      Perishable = "events"       // At; the caller says how long they are kept
+	PerishableSessions    Perishable = "sessions"       // KeepUntil
+	PerishableRevocations Perishable = "revocations"    // ExpiresAt
+	PerishableForeign     Perishable = "foreign tokens" // ExpiresAt
+	PerishableKeys        Perishable = "signing keys"   // ExpiresAt, where there is one
+	PerishableEvents      Perishable = "events"         // At; the caller says how long they are kept
 )
 
 // Bite is what one call of Clean did.

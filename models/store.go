@@ -26,6 +26,7 @@ type Store interface {
 	Users
 	Roles
 	Sessions
+	ForeignTokens
 	SigningKeys
 	Revocations
 	Events
@@ -56,9 +57,9 @@ type Users interface {
 	ReplacePasswordHash(ctx context.Context, id int64, old, replacement Secret) (bool, error)
 	// SetActive makes the user active or inactive, and reports whether that is a change.
 	SetActive(ctx context.Context, id int64, active bool) (bool, error)
-	// RaiseEpoch makes the user's access tokens stale and returns the new epoch. A Revocation that lasts until the time
-	// given is written with it. ErrNotFound where there is no such user.
-	RaiseEpoch(ctx context.Context, userID int64, until time.Time) (int64, error)
+	// RaiseEpoch makes the user's access tokens stale, foreign ones issued before now too, and returns the new epoch. A
+	// Revocation that lasts until the time given is written with it. ErrNotFound where there is no such user.
+	RaiseEpoch(ctx context.Context, userID int64, now, until time.Time) (int64, error)
 }
 
 // Roles keeps the roles and who has them.
@@ -85,7 +86,8 @@ type Sessions interface {
 	// refresh of the session succeeds. A Revocation that lasts until the time given is written with it.
 	EndSession(ctx context.Context, id string, now, until time.Time) (bool, error)
 	// EndSessions ends all sessions of the user, whose tokens may still be accepted, but one, which may be empty, and returns the ids of those it ended. A
-	// Revocation of each is written, unless until is zero: for a caller who raises the epoch, which covers them all.
+	// Revocation of each is written, unless until is zero: for a caller who raises the epoch, which covers them all. No
+	// foreign token that was issued before now becomes a session any more.
 	EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) ([]string, error)
 	// SessionsOf returns the sessions of the user that go on, the last used first.
 	SessionsOf(ctx context.Context, userID int64, now time.Time) ([]Session, error)
@@ -102,6 +104,19 @@ type Refresh struct {
 	Rotate     bool      // raise the generation by one, and move the expiry
 	ExpiresAt  time.Time // with Rotate: the new expiry, unless the session's limit is earlier
 	KeepUntil  time.Time // the session's new KeepUntil, unless that is later already
+}
+
+// ForeignTokens keeps which foreign refresh tokens were used or revoked, so that each is used for one session at most.
+type ForeignTokens interface {
+	// AdoptSession writes the session that a foreign token becomes, if the user is active and has not ended all sessions
+	// since the token was issued; ErrNotFound, and nothing written, when not. Where the token was used or revoked before,
+	// nothing is written either: the session is there, or the token is revoked.
+	AdoptSession(ctx context.Context, s *Session, t ForeignToken, issued time.Time) error
+	// RevokeForeignToken writes that the token must not become a session any more, and reports whether it might have: of
+	// any number of calls, and calls of AdoptSession, one is the first.
+	RevokeForeignToken(ctx context.Context, t ForeignToken) (bool, error)
+	// ForeignTokenSeen reports whether the token was used or revoked.
+	ForeignTokenSeen(ctx context.Context, id string) (bool, error)
 }
 
 // SigningKeys keeps the keys of tokens, sealed.

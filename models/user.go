@@ -9,22 +9,28 @@ import (
 
 // User is someone who can sign in.
 type User struct {
-	ID           int64  `gorm:"primaryKey"`
-	Username     string // NFKC; looked up exactly
-	UsernameKey  string // the look-alike key of Username; unique
-	Email        string // empty where none is set; not unique, and no way to sign in
-	FirstName    string
-	LastName     string
-	PasswordHash Secret `json:"-"` // a PHC string, or what an import brought
-	IsActive     bool
-	IsStaff      bool
-	IsSuperuser  bool
-	Epoch        int64 // raised by whatever makes older access tokens untrue
-	DateJoined   time.Time
-	LastLogin    *time.Time
-	Roles        []Role `gorm:"-"` // filled where a method says so
-	SignedInAs   string `gorm:"-"` // the session in which the user signed in or refreshed just now; else empty
+	ID              int64  `gorm:"primaryKey"`
+	Username        string // NFKC; looked up exactly
+	UsernameKey     string // the look-alike key of Username; unique
+	Email           string // empty where none is set; not unique, and no way to sign in
+	FirstName       string
+	LastName        string
+	PasswordHash    Secret `json:"-"` // a PHC string, or what an import brought
+	IsActive        bool
+	IsStaff         bool
+	IsSuperuser     bool
+	Epoch           int64      // raised by whatever makes older access tokens untrue
+	EpochRaisedAt   *time.Time // foreign access tokens issued before it are stale
+	SessionsEndedAt *time.Time // foreign refresh tokens issued before it are revoked
+	DateJoined      time.Time
+	LastLogin       *time.Time
+	Roles           []Role `gorm:"-"` // filled where a method says so
+	SignedInAs      string `gorm:"-"` // the session in which the user signed in or refreshed just now; else empty
 }
+
+// Outlived reports whether something that ended the user's tokens, at the time given, nil for never, did not end a
+// foreign token. Its time is known to the second, so one of the same second is ended.
+func Outlived(ended *time.Time, issued time.Time) bool { return ended == nil || issued.After(*ended) }
 
 // IDText returns the id as tokens and clients know it.
 func (u User) IDText() string { return strconv.FormatInt(u.ID, 10) }

@@ -24,6 +24,8 @@ func (s *Store) Clean(ctx context.Context, kind models.Perishable, over time.Tim
 			looked, bite.Deleted, err = tx.cleanSessions(ctx, over, limit)
 		case models.PerishableRevocations:
 			bite.Deleted, err = tx.deleteOldest(ctx, "revocations", "expires_at", over, limit)
+		case models.PerishableForeign:
+			bite.Deleted, err = tx.deleteOldest(ctx, "foreign_tokens", "expires_at", over, limit)
 		case models.PerishableKeys:
 			bite.Deleted, err = tx.deleteOldest(ctx, "signing_keys", "expires_at", over, limit)
 		case models.PerishableEvents:

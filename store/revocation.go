@@ -43,7 +43,12 @@ func (s *Store) EndSession(ctx context.Context, id string, now, until time.Time)
 // EndSessions implements models.Sessions.
 func (s *Store) EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) (ids []string, err error) {
 	err = s.tx(ctx, func(tx *Store) error {
-		err := tx.write.WithContext(ctx).Raw(`UPDATE sessions SET ended_at = @now
+		// The user's row first, as whatever begins a session does.
+		_, err := gorm.G[models.User](tx.write).Where("id = ?", userID).Update(ctx, "sessions_ended_at", now)
+		if err != nil {
+			return tx.mapped(err, "end sessions")
+		}
+		err = tx.write.WithContext(ctx).Raw(`UPDATE sessions SET ended_at = @now
 			WHERE user_id = @user AND id <> @except AND ended_at IS NULL AND keep_until > @now RETURNING id`,
 			map[string]any{"now": now, "user": userID, "except": except}).Scan(&ids).Error
 		if err != nil {
@@ -62,10 +67,10 @@ func (s *Store) EndSessions(ctx context.Context, userID int64, except string, no
 }
 
 // RaiseEpoch implements models.Users.
-func (s *Store) RaiseEpoch(ctx context.Context, userID int64, until time.Time) (epoch int64, err error) {
+func (s *Store) RaiseEpoch(ctx context.Context, userID int64, now, until time.Time) (epoch int64, err error) {
 	err = s.tx(ctx, func(tx *Store) error {
 		result := tx.write.WithContext(ctx).
-			Raw("UPDATE users SET epoch = epoch + 1 WHERE id = ? RETURNING epoch", userID).Scan(&epoch)
+			Raw("UPDATE users SET epoch = epoch + 1, epoch_raised_at = ? WHERE id = ? RETURNING epoch", now, userID).Scan(&epoch)
 		if result.Error != nil {
 			return tx.mapped(result.Error, "raise epoch")
 		}

@@ -21,7 +21,7 @@ func ExampleRemote() {
 
 	codec := token.New(token.Options{Audience: "shop", Now: time.Now})
 	access := must(codec.Sign(token.Claims{
-		Kind: token.Access, ID: "1", UserID: "42", Roles: []string{"editor"},
+		Kind: token.Access, ID: "1", UserID: "42", SessionID: "2", Roles: []string{"editor"},
 		IssuedAt: time.Now(), ExpiresAt: time.Now().Add(5 * time.Minute),
 	}, ring.Signing()))
 

@@ -38,6 +38,10 @@ func TestOddButGoodTokensAreAccepted(t *testing.T) {
 		return hs.sign(`{"alg":"HS256","typ":"JWT"}`, `{"token_type":"`+kind+`","exp":1700000300,"iat":1700000000,`+
 			`"jti":"0123456789abcdef0123456789abcdef","user_id":`+user+`}`)
 	}
+	const hsHeader = `{"alg":"HS256","typ":"JWT"}`
+	bare := func(kind token.Kind, issued time.Time) token.Claims {
+		return token.Claims{Kind: kind, ID: "j", IssuedAt: issued, ExpiresAt: now.Add(5 * time.Minute)}
+	}
 	header := func(old, new string) string { return es.sign(edit(es.header(), old, new), payload) }
 	body := func(old, new string) string { return claim(es, old, new) }
 	but := func(change func(*token.Claims)) token.Claims {
@@ -58,6 +62,12 @@ func TestOddButGoodTokensAreAccepted(t *testing.T) {
 		{"simplejwt's access token, its user a number", hs, token.Options{}, simplejwt("access", `1`), foreign},
 		{"simplejwt's access token, its user a string", hs, token.Options{}, simplejwt("access", `"1"`), foreign},
 		{"simplejwt's refresh token", hs, token.Options{}, simplejwt("refresh", `1`), refresh},
+		{"a foreign token without a user", hs, token.Options{}, hs.sign(hsHeader, `{"token_type":"access","exp":1700000300,"iat":1700000000,"jti":"j"}`), bare(token.Access, now)},
+		{"a foreign token whose user is null", hs, token.Options{}, hs.sign(hsHeader, `{"token_type":"refresh","exp":1700000300,"iat":1700000000,"jti":"j","user_id":null}`), bare(token.Refresh, now)},
+		{"a foreign token whose user is zero", hs, token.Options{}, hs.sign(hsHeader, `{"token_type":"refresh","exp":1700000300,"iat":1700000000,"jti":"j","user_id":0}`), bare(token.Refresh, now)},
+		{"a foreign token without iat", hs, token.Options{}, hs.sign(hsHeader, `{"token_type":"refresh","exp":1700000300,"jti":"j"}`), bare(token.Refresh, time.Time{})},
+		{"a foreign token with roles and an epoch of its own", hs, token.Options{}, hs.sign(hsHeader, `{"token_type":"access","exp":1700000300,"iat":1700000000,"jti":"j","roles":"admin","epoch":"x"}`), bare(token.Access, now)},
+		{"claims that are carried", es, token.Options{Carried: []string{"plan", "x", "none"}}, body(`"epoch"`, `"plan":"gold","x": {"a" : [1]},"epoch"`), but(func(c *token.Claims) { c.Carried = map[string]string{"plan": `"gold"`, "x": `{"a" : [1]}`} })},
 		{"no typ", es, token.Options{}, header(`,"typ":"JWT"`, ``), said()},
 		{"typ in lower case", es, token.Options{}, header(`"JWT"`, `"jwt"`), said()},
 		{"typ of an access token", es, token.Options{}, header(`"JWT"`, `"at+jwt"`), said()},

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// readClaims reads a payload whose signature holds and which must be of one of the kinds. It checks in the order in
+// readClaims reads a payload whose signature holds and which must be of one of the kinds, of any where there is none. It checks in the order in
 // which djangorestframework-simplejwt does, so that a token with several faults is refused for the same one.
 func (c *Codec) readClaims(b []byte, kinds []Kind) (Claims, error) {
 	o, err := readObject(b)
@@ -34,13 +34,28 @@ func (c *Codec) readClaims(b []byte, kinds []Kind) (Claims, error) {
 	if claims.Kind, err = readKind(o, kinds); err != nil {
 		return Claims{}, err
 	}
+	if claims.SessionID, err = o.identifier("sid"); err != nil {
+		return Claims{}, err
+	}
+	if claims.Carried, err = c.readCarried(o); err != nil {
+		return Claims{}, err
+	}
+	if claims.Foreign() {
+		claims.UserID, err = c.readForeignUserID(o)
+		return claims, err
+	}
+	return c.readOwn(o, claims)
+}
+
+// readOwn adds what every token of ours has.
+func (c *Codec) readOwn(o object, claims Claims) (_ Claims, err error) {
+	if claims.Kind != Access && claims.Kind != Refresh {
+		return Claims{}, errWrongType
+	}
 	if claims.IssuedAt.IsZero() {
 		return Claims{}, malformed("it has no iat")
 	}
 	if claims.UserID, err = c.readUserID(o); err != nil {
-		return Claims{}, err
-	}
-	if claims.SessionID, err = o.identifier("sid"); err != nil {
 		return Claims{}, err
 	}
 	if raw, ok := o["epoch"]; ok {
@@ -52,6 +67,38 @@ func (c *Codec) readClaims(b []byte, kinds []Kind) (Claims, error) {
 		return Claims{}, err
 	}
 	return claims, nil
+}
+
+// maxCarried bounds the carried claims of a token, in bytes, so that those made from it stay within their own bound.
+const maxCarried = 4096
+
+// readCarried returns the claims that Options.Carried names, as they stand.
+func (c *Codec) readCarried(o object) (map[string]string, error) {
+	var carried map[string]string
+	size := 0
+	for _, name := range c.o.Carried {
+		raw, ok := o[name]
+		if !ok {
+			continue
+		}
+		if size += len(name) + len(raw); size > maxCarried {
+			return nil, malformed("its carried claims are too long")
+		}
+		if carried == nil {
+			carried = map[string]string{}
+		}
+		carried[name] = raw
+	}
+	return carried, nil
+}
+
+// readForeignUserID returns the user's id of a foreign token; empty where it names none, by what Python takes for false.
+func (c *Codec) readForeignUserID(o object) (string, error) {
+	switch o[c.o.UserIDClaim] {
+	case "", "null", "false", "0", `""`, "[]", "{}":
+		return "", nil
+	}
+	return c.readUserID(o)
 }
 
 // readTimes returns claims with iat and exp, each zero where it is absent, and checks them and nbf.
@@ -107,12 +154,12 @@ func says(raw, want string) bool {
 
 func readKind(o object, kinds []Kind) (Kind, error) {
 	raw, ok := o["token_type"]
-	if !ok {
+	if !ok && len(kinds) > 0 {
 		return "", errNoType
 	}
 	text, _ := unquote(raw)
 	kind := Kind(text)
-	if !slices.Contains(kinds, kind) {
+	if len(kinds) > 0 && !slices.Contains(kinds, kind) {
 		return "", errWrongType
 	}
 	return kind, nil

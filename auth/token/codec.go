@@ -3,6 +3,7 @@ package token
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,6 +16,7 @@ type Options struct {
 	Issuer      string           // put into tokens as iss, and required of them; empty: neither
 	Audience    string           // put into tokens as aud, and required of them; empty: neither
 	Leeway      time.Duration    // clock skew allowed on exp, iat and nbf
+	Carried     []string         // claims that are kept in Claims and written again; those of the token itself excepted
 	UserIDClaim string           // the claim of the user's id; empty: "user_id"; "sub" or a name no other claim has
 	Now         func() time.Time // the clock that exp, iat and nbf are held against
 }
@@ -54,17 +56,22 @@ func (c *Codec) Sign(claims Claims, k Key) (string, error) {
 
 func (c *Codec) payload(claims Claims) jwt.MapClaims {
 	p := jwt.MapClaims{
-		"token_type":    string(claims.Kind),
-		"exp":           claims.ExpiresAt.Unix(),
-		"iat":           claims.IssuedAt.Unix(),
-		"jti":           claims.ID,
-		c.o.UserIDClaim: claims.UserID,
-		"sub":           claims.UserID,
-		"sid":           claims.SessionID,
-		"epoch":         claims.Epoch,
+		"token_type": string(claims.Kind),
+		"exp":        claims.ExpiresAt.Unix(),
+		"iat":        claims.IssuedAt.Unix(),
+		"jti":        claims.ID,
 	}
-	if claims.Kind == Access {
-		p["roles"] = append([]string{}, claims.Roles...) // an array even where there are none
+	if claims.UserID != "" {
+		p[c.o.UserIDClaim], p["sub"] = claims.UserID, claims.UserID
+	}
+	if !claims.Foreign() {
+		p["sid"], p["epoch"] = claims.SessionID, claims.Epoch
+		if claims.Kind == Access {
+			p["roles"] = append([]string{}, claims.Roles...) // an array even where there are none
+		}
+	}
+	for name, value := range claims.Carried {
+		p[name] = json.RawMessage(value)
 	}
 	if c.o.Issuer != "" {
 		p["iss"] = c.o.Issuer
@@ -76,7 +83,7 @@ func (c *Codec) payload(claims Claims) jwt.MapClaims {
 }
 
 // Parse verifies a token of either kind and returns its claims: signature, then times, issuer, audience, then the
-// claims every token must have. An *Error says why the token is refused; any other error is a fault of the lookup or
+// claims every token must have; of a foreign one fewer, see Claims. An *Error says why the token is refused; any other error is a fault of the lookup or
 // of the key it returned, and says nothing about the token.
 func (c *Codec) Parse(ctx context.Context, raw string, lookup Lookup) (Claims, error) {
 	return c.parse(ctx, raw, lookup, Access, Refresh)
@@ -85,6 +92,11 @@ func (c *Codec) Parse(ctx context.Context, raw string, lookup Lookup) (Claims, e
 // ParseKind is Parse for callers who want one kind and refuse the other.
 func (c *Codec) ParseKind(ctx context.Context, raw string, lookup Lookup, want Kind) (Claims, error) {
 	return c.parse(ctx, raw, lookup, want)
+}
+
+// ParseAny is Parse for callers who do not care of which kind a token is: a foreign one may be of another kind, or none.
+func (c *Codec) ParseAny(ctx context.Context, raw string, lookup Lookup) (Claims, error) {
+	return c.parse(ctx, raw, lookup)
 }
 
 func (c *Codec) parse(ctx context.Context, raw string, lookup Lookup, kinds ...Kind) (Claims, error) {

@@ -34,6 +34,10 @@ func TestWhatIsSignedIsParsed(t *testing.T) {
 			{"no kid", shared, token.Options{}, func(*token.Claims) {}},
 			{"an issuer and an audience", by, token.Options{Issuer: "https://id.example", Audience: "shop"}, func(*token.Claims) {}},
 			{"another claim for the user", by, token.Options{UserIDClaim: "uid"}, func(*token.Claims) {}},
+			{"claims that are carried", by, token.Options{Carried: []string{"plan", "x"}}, func(c *token.Claims) {
+				c.Carried = map[string]string{"plan": `"gold"`, "x": `{"a":[1,null]}`}
+			}},
+			{"no session and no user", by, token.Options{}, func(c *token.Claims) { c.SessionID, c.UserID, c.Epoch, c.Roles = "", "", 0, nil }},
 			{"letters that JSON and HTML escape", by, token.Options{Issuer: `"<&>\`}, func(c *token.Claims) { c.Roles = []string{"<&>\"\\\u2028", "é😀"} }},
 		} {
 			t.Run(algorithm+"/"+tt.name, func(t *testing.T) {
@@ -357,4 +361,29 @@ func members(t *testing.T, text string) map[string]any {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// Those who do not care of which kind a token is take a foreign one of any kind, and of ours the two kinds there are.
+func TestParseAny(t *testing.T) {
+	by := secretIssuer("HS256", []byte("a shared secret of 32 bytes or so"))
+	parse := func(payload string) (token.Claims, error) {
+		return codec(token.Options{}).ParseAny(t.Context(), by.sign(`{"alg":"HS256","typ":"JWT"}`, payload), by.lookup)
+	}
+	for kind, member := range map[token.Kind]string{"sliding": `"token_type":"sliding",`, "access": `"token_type":"access",`, "": ``} {
+		claims, err := parse(`{` + member + `"exp":1700000300,"jti":"j","user_id":1}`)
+		if err != nil || claims.Kind != kind || claims.UserID != "1" {
+			t.Errorf("kind %q: %+v, %v", kind, claims, err)
+		}
+	}
+	for name, payload := range map[string]string{
+		"of ours, of another kind": `{"token_type":"sliding","exp":1700000300,"iat":1700000000,"jti":"j","user_id":1,"sid":"s"}`,
+		"of ours, of no kind":      `{"exp":1700000300,"iat":1700000000,"jti":"j","user_id":1,"sid":"s"}`,
+		"without jti":              `{"exp":1700000300}`,
+		"without exp":              `{"jti":"j"}`,
+		"expired":                  `{"exp":1700000000,"jti":"j"}`,
+	} {
+		if _, err := parse(payload); err == nil {
+			t.Errorf("accepted: %s", name)
+		}
+	}
 }

@@ -24,13 +24,18 @@ const (
 type Claims struct {
 	Kind      Kind
 	ID        string // jti
-	UserID    string // user_id, and sub
-	SessionID string // sid; empty in a token that another issuer with the same key has made
+	UserID    string // user_id, and sub; empty only in a foreign token
+	SessionID string // sid; empty in a foreign token
 	Epoch     int64  // the user's authorisation version when the token was made
 	Roles     []string
-	IssuedAt  time.Time // to the second
-	ExpiresAt time.Time // to the second; the token is not good at this moment any more
+	IssuedAt  time.Time         // to the second; zero only in a foreign token
+	ExpiresAt time.Time         // to the second; the token is not good at this moment any more
+	Carried   map[string]string // the claims that Options.Carried names, each as JSON; nil where there are none
 }
+
+// Foreign reports whether another issuer with the same key has made the token: djangorestframework-simplejwt knows no
+// sessions, and of the claims it asks for exp, jti and token_type alone.
+func (c Claims) Foreign() bool { return c.SessionID == "" }
 
 // Error says why a token is not accepted.
 type Error struct {

@@ -103,10 +103,25 @@ func cleanBites(t *testing.T, s models.Store) {
 	}
 }
 
+func cleanForeign(t *testing.T, s models.Store) {
+	for i := range 3 {
+		f := models.ForeignToken{ID: string(rune('a' + i)), ExpiresAt: moment.Add(time.Duration(i) * time.Second)}
+		if _, err := s.RevokeForeignToken(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	diff(t, "bite", models.Bite{Deleted: 2, Done: true}, clean(t, s, models.PerishableForeign, moment.Add(time.Second), 10))
+	for id, want := range map[string]bool{"a": false, "b": false, "c": true} {
+		if seen, err := s.ForeignTokenSeen(t.Context(), id); err != nil || seen != want {
+			t.Errorf("%s is there: %t, %v; want %t", id, seen, err, want)
+		}
+	}
+}
+
 func cleanRevocations(t *testing.T, s models.Store) {
 	user := createUser(t, s, "ada")
 	for i := range 3 {
-		if _, err := s.RaiseEpoch(t.Context(), user.ID, moment.Add(time.Duration(i)*time.Microsecond)); err != nil {
+		if _, err := s.RaiseEpoch(t.Context(), user.ID, moment, moment.Add(time.Duration(i)*time.Microsecond)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +135,7 @@ func cleanRevocations(t *testing.T, s models.Store) {
 		clean(t, s, models.PerishableRevocations, moment.Add(time.Minute), 10))
 
 	// A reader that has read all before goes on where it was.
-	if _, err := s.RaiseEpoch(t.Context(), user.ID, moment.Add(time.Hour)); err != nil {
+	if _, err := s.RaiseEpoch(t.Context(), user.ID, moment, moment.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	after, next, err := s.RevocationsSince(t.Context(), mark)

@@ -37,6 +37,9 @@ func Run(t *testing.T, open func(t *testing.T) models.Store) {
 		"of many refreshes with one generation, one succeeds":         refreshRace,
 		"roles come with their user, by name":                         rolesOfUser,
 		"roles that do not exist are given to nobody":                 rolesMissing,
+		"a foreign token becomes one session":                         adoptOnce,
+		"a foreign token is revoked once, and becomes no session":     revokeForeign,
+		"a foreign token becomes no session of a user who is out":     adoptRefused,
 		"a signing key comes back as it was written":                  keyRoundTrip,
 		"keys are rotated once, and expire":                           keyRotation,
 		"what was revoked is told since a mark":                       revocations,
@@ -46,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) models.Store) {
 		"a session that was refreshed is looked at again":             cleanRefreshed,
 		"a bite is no larger than it may be":                          cleanBites,
 		"revocations are deleted when they are over":                  cleanRevocations,
+		"foreign tokens are deleted when they are over":               cleanForeign,
 		"signing keys are deleted when they are over":                 cleanKeys,
 		"events are deleted when they are over":                       cleanEvents,
 		"what cleans at once deletes each row once":                   cleanRace,
@@ -599,11 +603,11 @@ func revocations(t *testing.T, s models.Store) {
 		t.Fatal(err)
 	}
 	diff(t, "ended sessions", []string{"c"}, ids)
-	epoch, err := s.RaiseEpoch(t.Context(), user.ID, until)
+	epoch, err := s.RaiseEpoch(t.Context(), user.ID, moment, until)
 	if err != nil || epoch != user.Epoch+1 {
 		t.Errorf("RaiseEpoch = %d, %v", epoch, err)
 	}
-	_, err = s.RaiseEpoch(t.Context(), 99, until)
+	_, err = s.RaiseEpoch(t.Context(), 99, moment, until)
 	wantErr(t, "RaiseEpoch of nobody", err, models.ErrNotFound)
 
 	list, next, err := s.RevocationsSince(t.Context(), mark)
@@ -661,7 +665,7 @@ func lateCommit(t *testing.T, s models.Store) {
 	// Where the database lets another writer in meanwhile, it commits first, with a later id.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, _ = s.RaiseEpoch(ctx, other.ID, until) // SQLite makes it wait, and it gives up
+	_, _ = s.RaiseEpoch(ctx, other.ID, moment, until) // SQLite makes it wait, and it gives up
 	mark := look(0)
 	close(read)
 	group.Wait()
