@@ -71,6 +71,29 @@ func Postgres(t testing.TB) string {
 	return u.String()
 }
 
+// PostgresWithoutNotifications is Postgres for servers that never hear of each other: in front of the database's own
+// pg_notify they find one that does nothing.
+func PostgresWithoutNotifications(t testing.TB) string {
+	t.Helper()
+	u, err := url.Parse(Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", q.Get("search_path")+",pg_catalog")
+	u.RawQuery = q.Encode()
+	conn, err := pgx.Connect(t.Context(), u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // the test has what it wants
+	const mute = "CREATE FUNCTION pg_notify(text, text) RETURNS void LANGUAGE sql AS ''"
+	if _, err := conn.Exec(t.Context(), mute); err != nil {
+		t.Fatal(err)
+	}
+	return u.String()
+}
+
 // dropSchema works without the test's context, which has ended by now.
 func dropSchema(t testing.TB, server, schema string) {
 	ctx := context.WithoutCancel(t.Context())
