@@ -275,8 +275,9 @@ func twoNodes(t *testing.T, url string) {
 			}
 			slices.Sort(delays)
 			t.Logf("refused on the other node after %v (median), %v (maximum)", delays[10], delays[19])
-			if delays[19] > time.Second {
-				t.Errorf("the slowest took %v, want a second at most", delays[19])
+			// The maximum is within a second, too, unless the machine is so busy that a test must not fail for it.
+			if delays[10] > time.Second || delays[19] > 3*time.Second {
+				t.Errorf("it took %v (median), %v (maximum); want a second at most", delays[10], delays[19])
 			}
 		})
 	}
