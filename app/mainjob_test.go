@@ -1,7 +1,10 @@
 package app_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"latchkey/config"
+	"latchkey/fault"
 	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
 	"latchkey/models"
@@ -143,6 +147,43 @@ func TestSignInIsRefusedForOneReasonOnly(t *testing.T) {
 			})
 		}
 	})
+}
+
+// asked notes what a Service asks of its Store about users.
+type asked struct {
+	models.Store
+	calls []string
+}
+
+func (a *asked) UserByID(ctx context.Context, id int64) (models.User, error) {
+	a.calls = append(a.calls, "UserByID")
+	return a.Store.UserByID(ctx, id)
+}
+
+func (a *asked) UserByUsername(ctx context.Context, name string) (models.User, error) {
+	a.calls = append(a.calls, "UserByUsername")
+	return a.Store.UserByUsername(ctx, name)
+}
+
+func TestARefusedSignInAsksTheDatabaseTheSameWhoeverItNames(t *testing.T) {
+	a, clock := testkit.Open(t, testdb.SQLite(t))
+	s := testkit.Serve(t, a, testkit.NotFollowing)
+	s.AddUser("ada")
+	inactive := models.User{Username: "grace", UsernameKey: "grace", PasswordHash: "!", DateJoined: clock.Now()}
+	if err := a.Store.CreateUser(t.Context(), &inactive); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ada", "nobody", "grace"} {
+		store := &asked{Store: a.Store}
+		a.Auth.Store = store
+		_, err := a.Auth.Login(t.Context(), name, "wrong password")
+		if refusal, ok := errors.AsType[*fault.Error](err); !ok || refusal.Kind != fault.KindInvalidCredentials {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if want := []string{"UserByUsername"}; !slices.Equal(store.calls, want) {
+			t.Errorf("%s: asked %v, want %v", name, store.calls, want)
+		}
+	}
 }
 
 func TestTextThatNoDatabaseTakesIsBadInput(t *testing.T) {

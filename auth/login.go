@@ -76,11 +76,7 @@ func (s *Service) credentials(ctx context.Context, name, plain string) (models.U
 	}
 	user, err := s.userForLogin(ctx, name)
 	unknown := errors.Is(err, models.ErrNotFound)
-	if unknown {
-		// A user is read in two statements, with the roles: as many are asked where there is none.
-		_, err = s.Store.UserByID(ctx, 0)
-	}
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
+	if err != nil && !unknown {
 		return models.User{}, fmt.Errorf("read user: %w", err)
 	}
 	if unknown || !user.IsActive {

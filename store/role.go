@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -9,12 +11,18 @@ import (
 	"latchkey/models"
 )
 
-// rolesOf returns the roles of a user, by name.
-func (s *Store) rolesOf(ctx context.Context, userID int64) ([]models.Role, error) {
-	roles, err := gorm.G[models.Role](s.read).
-		Where("id IN (SELECT role_id FROM user_roles WHERE user_id = ?)", userID).
-		Order("name").Find(ctx)
-	return roles, s.mapped(err, "read roles")
+// roleColumns is a role next to its user; nil everywhere for a user who has none.
+type roleColumns struct {
+	id                             *int64
+	name, description, permissions *string
+}
+
+func (c roleColumns) role() (models.Role, error) {
+	r := models.Role{ID: *c.id, Name: *c.name, Description: *c.description}
+	if err := json.Unmarshal([]byte(*c.permissions), &r.Permissions); err != nil {
+		return models.Role{}, fmt.Errorf("permissions of the role %q: %w", r.Name, err)
+	}
+	return r, nil
 }
 
 // SaveRole implements models.Roles.

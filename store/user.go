@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"slices"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -22,21 +25,73 @@ func (s *Store) HasUsers(ctx context.Context) (bool, error) {
 
 // UserByID implements models.Users.
 func (s *Store) UserByID(ctx context.Context, id int64) (models.User, error) {
-	return s.user(ctx, "id = ?", id)
+	return s.user(ctx, userByID, id)
 }
 
 // UserByUsername implements models.Users.
 func (s *Store) UserByUsername(ctx context.Context, username string) (models.User, error) {
-	return s.user(ctx, "username = ?", username)
+	return s.user(ctx, userByUsername, username)
 }
 
-func (s *Store) user(ctx context.Context, where string, value any) (models.User, error) {
-	user, err := gorm.G[models.User](s.read).Where(where, value).Take(ctx)
+// A user with the roles is read with each request that asks who it is from: one statement, and no reflection. Each role
+// makes a row.
+const (
+	userByID       = "SELECT " + userColumns + " FROM users" + userRoles + " WHERE users.id = $1"
+	userByUsername = "SELECT " + userColumns + " FROM users" + userRoles + " WHERE users.username = $1"
+
+	userColumns = `users.id, users.username, users.username_key, users.email, users.first_name, users.last_name,
+	users.password_hash, users.is_active, users.is_staff, users.is_superuser, users.epoch, users.date_joined,
+	users.last_login, roles.id, roles.name, roles.description, roles.permissions`
+
+	userRoles = ` LEFT JOIN user_roles ON user_roles.user_id = users.id LEFT JOIN roles ON roles.id = user_roles.role_id`
+)
+
+func (s *Store) user(ctx context.Context, query string, key any) (models.User, error) {
+	rows, err := s.read.Statement.ConnPool.QueryContext(ctx, query, key)
 	if err != nil {
 		return models.User{}, s.mapped(err, "read user")
 	}
-	user.Roles, err = s.rolesOf(ctx, user.ID)
-	return user, err
+	user, err := scanUser(rows)
+	return user, s.mapped(err, "read user")
+}
+
+// scanUser reads the rows of one user and closes them. The destinations of the columns that come before the user's are
+// others. sql.ErrNoRows where there is no row.
+func scanUser(rows *sql.Rows, others ...any) (user models.User, err error) {
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = closing
+		}
+	}()
+	var role roleColumns
+	fields := slices.Concat(others, []any{
+		&user.ID, &user.Username, &user.UsernameKey, &user.Email, &user.FirstName, &user.LastName,
+		(*string)(&user.PasswordHash), &user.IsActive, &user.IsStaff, &user.IsSuperuser, &user.Epoch, &user.DateJoined,
+		&user.LastLogin, &role.id, &role.name, &role.description, &role.permissions,
+	})
+	found := false
+	for rows.Next() {
+		found = true
+		if err := rows.Scan(fields...); err != nil {
+			return models.User{}, err
+		}
+		if role.id == nil {
+			continue
+		}
+		r, err := role.role()
+		if err != nil {
+			return models.User{}, err
+		}
+		user.Roles = append(user.Roles, r)
+	}
+	if err := rows.Err(); err != nil {
+		return models.User{}, err
+	}
+	if !found {
+		return models.User{}, sql.ErrNoRows
+	}
+	slices.SortFunc(user.Roles, func(a, b models.Role) int { return strings.Compare(a.Name, b.Name) })
+	return user, nil
 }
 
 // ReplacePasswordHash implements models.Users.

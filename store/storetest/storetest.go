@@ -140,6 +140,18 @@ func userRoundTrip(t *testing.T, s models.Store) {
 	if found, err := s.HasUsers(t.Context()); err != nil || !found {
 		t.Errorf("HasUsers with a user = %v, %v", found, err)
 	}
+
+	// The other way round in all that is true or false, and with a time that the first has not.
+	other := models.User{Username: "grace", UsernameKey: "grace", IsSuperuser: true, DateJoined: moment, LastLogin: &moment}
+	if err := s.CreateUser(t.Context(), &other); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.UserByID(t.Context(), other.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Roles = got.Roles
+	diff(t, "UserByID", other, got)
 }
 
 func userMissing(t *testing.T, s models.Store) {
