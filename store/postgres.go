@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
-	"gorm.io/gorm/schema"
 
 	"latchkey/models"
 )
@@ -19,10 +16,7 @@ import (
 // maxConnections bounds the pool of one node: PostgreSQL's default takes 100 from all of them.
 const maxConnections = 16
 
-type postgresDialect struct {
-	url              string
-	refreshStatement string
-}
+type postgresDialect struct{ url string }
 
 // openPostgres opens a PostgreSQL database. Statements are not prepared by GORM: pgx caches them already.
 func openPostgres(ctx context.Context, url string) (*Store, error) {
@@ -39,11 +33,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), pool.Close())
 	}
-	statement, err := refreshStatement()
-	if err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	return &Store{dialect: postgresDialect{url, statement}, read: db, write: db}, nil
+	return &Store{dialect: postgresDialect{url}, read: db, write: db}, nil
 }
 
 func (postgresDialect) migrations() migrations {
@@ -71,55 +61,18 @@ func constraintColumns() map[string]string {
 	}
 }
 
-// refreshed is a row of the statement below.
-type refreshed struct {
-	Session models.Session `gorm:"embedded;embeddedPrefix:s_"`
-	User    models.User    `gorm:"embedded;embeddedPrefix:u_"`
-	Roles   []models.Role  `gorm:"serializer:json"`
-}
+// postgresRefresh is the guarded UPDATE, the user and the roles in one round trip.
+var postgresRefresh = `WITH refreshed AS (` + refreshUpdate(
+	`jsonb_path_query_array(to_jsonb(CAST($3 AS bigint)) || coalesce(rotations, '[]'), '$[0 to 7]')`, "*") + `)
+SELECT ` + sessionColumns + `, ` + userColumns + `
+FROM refreshed AS sessions JOIN users ON users.id = sessions.user_id` + userRoles
 
-// refreshStatement is the guarded UPDATE, the user and the roles in one round trip.
-func refreshStatement() (string, error) {
-	session, err := columns(models.Session{}, "session", "s_")
-	if err != nil {
-		return "", err
+func (postgresDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (session models.Session, user models.User, err error) {
+	rows, err := s.write.Statement.ConnPool.QueryContext(ctx, postgresRefresh, refreshArguments(r)...)
+	if err == nil {
+		user, err = scanUser(rows, sessionFields(&session)...)
 	}
-	user, err := columns(models.User{}, "users", "u_")
-	if err != nil {
-		return "", err
-	}
-	return `WITH session AS (` + refreshUpdate(`jsonb_path_query_array(to_jsonb(CAST(@micros AS bigint)) || coalesce(rotations, '[]'), '$[0 to 7]')`) + `)
-SELECT ` + session + `, ` + user + `,
-	(SELECT coalesce(json_agg(json_build_object('ID', roles.id, 'Name', roles.name, 'Description', roles.description,
-		'Permissions', roles.permissions::json) ORDER BY roles.name), '[]')
-	FROM roles JOIN user_roles ON user_roles.role_id = roles.id WHERE user_roles.user_id = users.id) AS roles
-FROM session JOIN users ON users.id = session.user_id`, nil
-}
-
-// columns lists the columns of a model, each under its name with the prefix.
-func columns(model any, table, prefix string) (string, error) {
-	parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
-	if err != nil {
-		return "", fmt.Errorf("read model: %w", err)
-	}
-	list := make([]string, len(parsed.DBNames))
-	for i, name := range parsed.DBNames {
-		list[i] = table + "." + name + " AS " + prefix + name
-	}
-	return strings.Join(list, ", "), nil
-}
-
-func (d postgresDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
-	var row refreshed
-	result := s.write.WithContext(ctx).Raw(d.refreshStatement, refreshArguments(r)).Scan(&row)
-	if result.Error != nil {
-		return models.Session{}, models.User{}, s.mapped(result.Error, "refresh session")
-	}
-	if result.RowsAffected == 0 {
-		return models.Session{}, models.User{}, models.ErrNotFound
-	}
-	row.User.Roles = row.Roles
-	return row.Session, row.User, nil
+	return session, user, s.mapped(err, "refresh session")
 }
 
 // alone takes a lock of the transaction, which also works behind a pooler, and does not wait for it. Its name keeps two

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -50,25 +52,56 @@ func (s *Store) SessionsOf(ctx context.Context, userID int64, now time.Time) ([]
 	return list, s.mapped(err, "read sessions")
 }
 
-// refreshUpdate is the one guarded UPDATE of a refresh. Of any number at once with one generation, the row lets one
-// pass. rotations is the dialect's way to put @micros in front of that column and to keep the newest eight.
-func refreshUpdate(rotations string) string {
+// refreshUpdate is the one guarded UPDATE of a refresh, with the arguments of refreshArguments. Of any number at once with
+// one generation, the row lets one pass. rotations is the dialect's way to put $3 in front of that column and to keep
+// the newest eight.
+func refreshUpdate(rotations, returning string) string {
 	return `
 UPDATE sessions SET
-	last_used_at = @now,
-	generation   = CASE WHEN @rotate THEN generation + 1 ELSE generation END,
-	rotations    = CASE WHEN @rotate THEN ` + rotations + ` ELSE rotations END,
-	expires_at   = CASE WHEN NOT @rotate THEN expires_at WHEN limit_at < @expires THEN limit_at ELSE @expires END,
-	keep_until   = CASE WHEN keep_until > @keep THEN keep_until ELSE @keep END
-WHERE id = @session AND user_id = @user AND generation = @generation AND ended_at IS NULL AND expires_at > @expired
-	AND EXISTS (SELECT 1 FROM users WHERE users.id = @user AND users.is_active)
-RETURNING *`
+	last_used_at = $1,
+	generation   = CASE WHEN $2 THEN generation + 1 ELSE generation END,
+	rotations    = CASE WHEN $2 THEN ` + rotations + ` ELSE rotations END,
+	expires_at   = CASE WHEN NOT $2 THEN expires_at WHEN limit_at < $4 THEN limit_at ELSE $4 END,
+	keep_until   = CASE WHEN keep_until > $5 THEN keep_until ELSE $5 END
+WHERE id = $6 AND user_id = $7 AND generation = $8 AND ended_at IS NULL AND expires_at > $9
+	AND EXISTS (SELECT 1 FROM users WHERE users.id = $7 AND users.is_active)
+RETURNING ` + returning
 }
 
-func refreshArguments(r models.Refresh) map[string]any {
-	return map[string]any{
-		"session": r.SessionID, "user": r.UserID, "generation": r.Generation,
-		"now": r.Now, "expired": r.ExpiredBy, "micros": r.Now.UnixMicro(), "rotate": r.Rotate, "expires": r.ExpiresAt,
-		"keep": r.KeepUntil,
+func refreshArguments(r models.Refresh) []any {
+	return []any{
+		r.Now, r.Rotate, r.Now.UnixMicro(), r.ExpiresAt, r.KeepUntil,
+		r.SessionID, r.UserID, r.Generation, r.ExpiredBy,
 	}
+}
+
+// sessionColumns are the columns of a session, for sessionFields.
+const sessionColumns = `sessions.id, sessions.user_id, sessions.generation, sessions.created_at, sessions.last_used_at,
+	sessions.expires_at, sessions.limit_at, sessions.ended_at, sessions.keep_until, sessions.sweep_at,
+	sessions.rotations, sessions.user_agent, sessions.ip_address`
+
+// sessionFields returns where the columns of a session are scanned to.
+func sessionFields(s *models.Session) []any {
+	return []any{
+		&s.ID, &s.UserID, &s.Generation, &s.CreatedAt, &s.LastUsedAt,
+		&s.ExpiresAt, &s.LimitAt, &s.EndedAt, &s.KeepUntil, &s.SweepAt,
+		(*rotations)(&s.Rotations), &s.UserAgent, &s.IPAddress,
+	}
+}
+
+// rotations is that column, a JSON array or NULL.
+type rotations []int64
+
+// Scan implements sql.Scanner.
+func (r *rotations) Scan(value any) error {
+	switch v := value.(type) {
+	case nil:
+		*r = nil
+		return nil
+	case string:
+		return json.Unmarshal([]byte(v), r)
+	case []byte:
+		return json.Unmarshal(v, r)
+	}
+	return fmt.Errorf("rotations are a %T", value)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	dialector "github.com/libtnb/sqlite"
@@ -23,7 +24,7 @@ import (
 // readConnections bounds the reading pool.
 const readConnections = 8
 
-type sqliteDialect struct{}
+type sqliteDialect struct{ refreshing *prepared }
 
 // openSQLite opens a file, and makes it, for its owner alone, where it does not exist. There is one connection that
 // writes, so that writers queue here and not at the file's lock, and a pool that can only read.
@@ -45,7 +46,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		pool, _ := write.DB() // it was just opened
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &Store{dialect: sqliteDialect{}, read: read, write: write}, nil
+	return &Store{dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write}, nil
 }
 
 // makeFile makes the database file, mode 0600, and its folder: it holds password hashes and addresses.
@@ -144,21 +145,59 @@ func uniqueColumns() map[string]string {
 
 // sqliteRefresh is the guarded UPDATE.
 var sqliteRefresh = refreshUpdate(`(SELECT json_group_array(value) FROM
-	(SELECT @micros AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`)
+	(SELECT $3 AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`, sessionColumns)
 
 // refresh is one statement, and then a look at the user: the condition on the user was part of the statement, so what
 // is read after it is as true as what would have been read within.
-func (sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
-	var session models.Session
-	result := s.write.WithContext(ctx).Raw(sqliteRefresh, refreshArguments(r)).Scan(&session)
-	if result.Error != nil {
-		return models.Session{}, models.User{}, s.mapped(result.Error, "refresh session")
-	}
-	if result.RowsAffected == 0 {
-		return models.Session{}, models.User{}, models.ErrNotFound
+func (d sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
+	session, err := d.update(ctx, s, r)
+	if err != nil {
+		return models.Session{}, models.User{}, s.mapped(err, "refresh session")
 	}
 	user, err := s.UserByID(ctx, session.UserID)
 	return session, user, err
+}
+
+func (d sqliteDialect) update(ctx context.Context, s *Store, r models.Refresh) (session models.Session, err error) {
+	row, err := d.refreshing.queryRow(ctx, s.write.Statement.ConnPool, refreshArguments(r)...)
+	if err == nil {
+		err = row.Scan(sessionFields(&session)...)
+	}
+	return session, err
+}
+
+// prepared is a statement that is prepared when it is first run: when the database is opened there may be no schema.
+// Nobody who waits for a connection holds a lock that another needs who has one.
+type prepared struct {
+	text      string
+	statement atomic.Pointer[sql.Stmt]
+}
+
+// queryRow runs the statement; inside a transaction, which has the one connection that writes, as a text.
+func (p *prepared) queryRow(ctx context.Context, pool gorm.ConnPool, arguments ...any) (*sql.Row, error) {
+	db, ok := pool.(*sql.DB)
+	if !ok {
+		return pool.QueryRowContext(ctx, p.text, arguments...), nil
+	}
+	statement, err := p.on(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return statement.QueryRowContext(ctx, arguments...), nil
+}
+
+func (p *prepared) on(ctx context.Context, pool *sql.DB) (*sql.Stmt, error) {
+	if made := p.statement.Load(); made != nil {
+		return made, nil
+	}
+	made, err := pool.PrepareContext(ctx, p.text)
+	if err != nil {
+		return nil, err
+	}
+	if !p.statement.CompareAndSwap(nil, made) { // another was first
+		return p.statement.Load(), made.Close()
+	}
+	return made, nil
 }
 
 // since goes by ids: there is one writer at a time, so they are committed in their order.
