@@ -122,11 +122,12 @@ func (s *Service) until() time.Time {
 	return s.now().Add(s.AccessLifetime + s.Leeway + clockSkew)
 }
 
-// reloadKeys reads the keys anew and forgets which tokens verified under the old ones.
+// reloadKeys reads the keys anew and forgets which tokens were good under the old ones.
 func (s *Service) reloadKeys(ctx context.Context) error {
 	if err := s.Keys.Reload(ctx); err != nil {
 		return fmt.Errorf("reload signing keys: %w", err)
 	}
-	s.Verifier.forget()
+	s.refreshTokens.forget()
+	s.verified.forget()
 	return nil
 }

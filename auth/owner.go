@@ -3,8 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-
-	"latchkey/auth/token"
 )
 
 // ErrOvertaken is the cause of a refusal that says nothing against the session: the refresh token is not the newest,
@@ -23,7 +21,7 @@ func (s *Service) OwnerOf(ctx context.Context, refresh string) (Owner, error) {
 
 // presented returns what a refresh token says, by its signature and times alone.
 func (s *Service) presented(ctx context.Context, raw string) (presented, error) {
-	claims, err := s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
+	claims, err := s.parseRefresh(ctx, raw)
 	if err != nil {
 		return presented{}, refused(err)
 	}

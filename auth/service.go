@@ -48,7 +48,8 @@ type Options struct {
 type Service struct {
 	Options
 	*Verifier
-	live live
+	refreshTokens *memory // of those signed here
+	live          live
 }
 
 // New returns a Service.
@@ -57,8 +58,12 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	made, err := newMemory(o.Codec)
+	if err != nil {
+		return nil, err
+	}
 	set := revocation.NewSet()
-	s := &Service{Options: o, Verifier: v, live: live{set: set, started: time.Now()}} //nolint:forbidigo // the monotonic clock
+	s := &Service{Options: o, Verifier: v, refreshTokens: made, live: live{set: set, started: time.Now()}} //nolint:forbidigo // the monotonic clock
 	s.live.feed = revocation.NewSync(revocation.Options{
 		Set: set, Feed: o.Store, KeysChanged: s.reloadKeys, Now: o.Now, Logger: o.Logger,
 	})
@@ -111,20 +116,41 @@ func (s *Service) access(user models.User, session models.Session, carried map[s
 	}
 	issued := now.Truncate(time.Second)
 	expires := earlier(issued.Add(s.AccessLifetime), session.LimitAt)
-	raw, err := s.Codec.Sign(token.Claims{
+	raw, err := s.sign(s.verified, token.Claims{
 		Kind: token.Access, ID: id, UserID: user.IDText(), SessionID: session.ID,
 		Epoch: user.Epoch, Roles: user.RoleNames(), IssuedAt: issued, ExpiresAt: expires, Carried: carried,
-	}, s.Keys.Ring().Signing())
+	})
 	return raw, expires, err
 }
 
 // refresh signs the session's current refresh token, with the claims that the one before it carried.
 func (s *Service) refresh(user models.User, session models.Session, carried map[string]string) (string, error) {
-	return s.Codec.Sign(token.Claims{
+	return s.sign(s.refreshTokens, token.Claims{
 		Kind: token.Refresh, ID: refreshID(session.ID, session.Generation), UserID: user.IDText(),
 		SessionID: session.ID, Epoch: user.Epoch, IssuedAt: session.LastUsedAt.Truncate(time.Second),
 		ExpiresAt: session.ExpiresAt, Carried: carried,
-	}, s.Keys.Ring().Signing())
+	})
+}
+
+// sign signs a token and remembers it, so that its signature is not checked where it comes to this node.
+func (s *Service) sign(m *memory, claims token.Claims) (string, error) {
+	era := m.era.Load()
+	raw, err := s.Codec.Sign(claims, s.Keys.Ring().Signing())
+	if err != nil {
+		return "", err
+	}
+	claims.ExpiresAt = claims.ExpiresAt.UTC().Truncate(time.Second) // as it is written
+	claims.IssuedAt = claims.IssuedAt.UTC()
+	m.add(raw, claims, era)
+	return raw, nil
+}
+
+// parseRefresh returns what a refresh token says whose signature and times hold.
+func (s *Service) parseRefresh(ctx context.Context, raw string) (token.Claims, error) {
+	if known, ok := s.refreshTokens.get(raw); ok {
+		return known.claims, nil
+	}
+	return s.Codec.ParseKind(ctx, raw, s.Keys.Lookup, token.Refresh)
 }
 
 // earlier returns t, or the session's absolute limit where that is earlier.
