@@ -33,7 +33,8 @@ type Store interface {
 	Cleaning
 
 	// Tx runs fn in a transaction, commits when it returns nil and rolls back when it returns an error or panics.
-	// Inside, only the Store that fn is given may be used.
+	// Inside, only the Store that fn is given may be used. There is no transaction in the transaction: where a method of
+	// that Store fails, what it wrote may be there until fn fails, too, which it must.
 	Tx(ctx context.Context, fn func(Store) error) error
 	// Ready returns nil when the database answers and has the schema of this program, or a newer one.
 	Ready(ctx context.Context) error

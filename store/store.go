@@ -49,9 +49,10 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	return openPostgres(ctx, url)
 }
 
-// settings is how GORM is kept on a leash: no transaction that was not asked for, no log of its own.
+// settings is how GORM is kept on a leash: no transaction that was not asked for, no savepoint where one is inside another,
+// no log of its own.
 func settings() *gorm.Config {
-	return &gorm.Config{SkipDefaultTransaction: true, Logger: logger.Discard}
+	return &gorm.Config{SkipDefaultTransaction: true, DisableNestedTransaction: true, Logger: logger.Discard}
 }
 
 // Close closes the connections.
