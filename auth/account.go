@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"latchkey/auth/password"
 	"latchkey/auth/username"
+	"latchkey/fault"
 	"latchkey/models"
 )
 
@@ -185,4 +187,92 @@ func passwordCode(k password.Kind) FormCode {
 	default:
 		return FormInvalid
 	}
+}
+
+// ChangePassword changes the caller's password, ends every session of theirs, this one too, and begins a new one. A
+// FormError says what is wrong with the passwords.
+func (s *Service) ChangePassword(ctx context.Context, current, replacement string) (Pair, error) {
+	user, err := s.Me(ctx)
+	if err != nil {
+		return Pair{}, err
+	}
+	result, err := s.Passwords.Verify(ctx, current, string(user.PasswordHash))
+	if err != nil {
+		return Pair{}, busy(err)
+	}
+	if !result.Match {
+		s.passwordChangeFailed(ctx, user.ID)
+	}
+	if problems := s.checkChange(user, result.Match, replacement); len(problems) > 0 {
+		return Pair{}, problems
+	}
+	hash, err := s.Passwords.Hash(ctx, replacement)
+	if err != nil {
+		return Pair{}, busy(err)
+	}
+	now, until := s.now(), s.until()
+	session, err := s.newSession(ctx, user, now)
+	if err != nil {
+		return Pair{}, err
+	}
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		replaced, err := tx.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
+		if err != nil {
+			return nil, err
+		}
+		if !replaced { // it was changed meanwhile, so what was given as current no longer is
+			return nil, FormError{wrongPassword()}
+		}
+		// The epoch makes every older access token stale, so the sessions need no revocation each.
+		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, now, until); err != nil {
+			return nil, err
+		}
+		if _, err := tx.EndSessions(ctx, user.ID, "", now, time.Time{}); err != nil {
+			return nil, err
+		}
+		changed := []event{self(EventPasswordChanged, user.ID, session.ID)}
+		return changed, tx.StartSession(ctx, &session, user.Epoch, false)
+	})
+	if form, ok := errors.AsType[FormError](err); ok {
+		s.passwordChangeFailed(ctx, user.ID)
+		return Pair{}, form
+	}
+	if errors.Is(err, models.ErrNotFound) { // deactivated or deleted meanwhile
+		return Pair{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
+	}
+	if err != nil {
+		return Pair{}, fmt.Errorf("change password: %w", err)
+	}
+	s.live.set.Add(models.Revocation{UserID: user.ID, Epoch: user.Epoch, ExpiresAt: until})
+	refresh, err := s.refresh(user, session, nil)
+	if err != nil {
+		return Pair{}, err
+	}
+	return s.pair(user, session, refresh, nil, now)
+}
+
+// passwordChangeFailed records that the current password was not it.
+func (s *Service) passwordChangeFailed(ctx context.Context, userID int64) {
+	e := self(EventPasswordChangeFailed, userID, "")
+	if caller, err := CallerFrom(ctx); err == nil {
+		e.session = caller.SessionID
+	}
+	s.Recorder.fail(ctx, e, "")
+}
+
+func wrongPassword() FormProblem {
+	return FormProblem{"current", FormWrongPassword, "Your old password was entered incorrectly. Please enter it again."}
+}
+
+func (s *Service) checkChange(user models.User, matches bool, replacement string) FormError {
+	var e FormError
+	if !matches {
+		e = append(e, wrongPassword())
+	}
+	if replacement == "" {
+		e.add("new", FormRequired, "This field is required.")
+		return e
+	}
+	e.addPassword("new", s.Policy, replacement, user)
+	return e
 }

@@ -44,6 +44,44 @@ func (s *Store) RefreshSession(ctx context.Context, r models.Refresh) (models.Se
 	return s.dialect.refresh(ctx, s, r)
 }
 
+// EndSession implements models.Sessions.
+func (s *Store) EndSession(ctx context.Context, id string, now, until time.Time) (ended bool, err error) {
+	err = s.tx(ctx, func(tx *Store) error {
+		n, err := gorm.G[models.Session](tx.write).Where("id = ? AND ended_at IS NULL", id).Update(ctx, "ended_at", now)
+		if ended = n == 1; err != nil || !ended {
+			return tx.mapped(err, "end session")
+		}
+		return tx.revoke(ctx, models.Revocation{SessionID: id, ExpiresAt: until})
+	})
+	return ended && err == nil, err
+}
+
+// EndSessions implements models.Sessions.
+func (s *Store) EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) (ids []string, err error) {
+	err = s.tx(ctx, func(tx *Store) error {
+		// The user's row first, as whatever begins a session does.
+		_, err := gorm.G[models.User](tx.write).Where("id = ?", userID).Update(ctx, "sessions_ended_at", now)
+		if err != nil {
+			return tx.mapped(err, "end sessions")
+		}
+		err = tx.write.WithContext(ctx).Raw(`UPDATE sessions SET ended_at = @now
+			WHERE user_id = @user AND id <> @except AND ended_at IS NULL AND keep_until > @now RETURNING id`,
+			map[string]any{"now": now, "user": userID, "except": except}).Scan(&ids).Error
+		if err != nil {
+			return tx.mapped(err, "end sessions")
+		}
+		if until.IsZero() {
+			return nil
+		}
+		list := make([]models.Revocation, len(ids))
+		for i, id := range ids {
+			list[i] = models.Revocation{SessionID: id, ExpiresAt: until}
+		}
+		return tx.revoke(ctx, list...)
+	})
+	return ids, err
+}
+
 // SessionsOf implements models.Sessions.
 func (s *Store) SessionsOf(ctx context.Context, userID int64, now time.Time) ([]models.Session, error) {
 	list, err := gorm.G[models.Session](s.read).

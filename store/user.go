@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -106,4 +107,34 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, id int64, old, replacem
 func (s *Store) SetActive(ctx context.Context, id int64, active bool) (bool, error) {
 	n, err := gorm.G[models.User](s.write).Where("id = ? AND is_active <> ?", id, active).Update(ctx, "is_active", active)
 	return n == 1, s.mapped(err, "set active")
+}
+
+// RaiseEpoch implements models.Users.
+func (s *Store) RaiseEpoch(ctx context.Context, userID int64, now, until time.Time) (epoch int64, err error) {
+	err = s.tx(ctx, func(tx *Store) error {
+		result := tx.write.WithContext(ctx).
+			Raw("UPDATE users SET epoch = epoch + 1, epoch_raised_at = ? WHERE id = ? RETURNING epoch", now, userID).Scan(&epoch)
+		if result.Error != nil {
+			return tx.mapped(result.Error, "raise epoch")
+		}
+		if result.RowsAffected == 0 {
+			return models.ErrNotFound
+		}
+		return tx.revoke(ctx, models.Revocation{UserID: userID, Epoch: epoch, ExpiresAt: until})
+	})
+	return epoch, err
+}
+
+// DeleteUser implements models.Users.
+func (s *Store) DeleteUser(ctx context.Context, id int64, until time.Time) error {
+	return s.tx(ctx, func(tx *Store) error {
+		n, err := gorm.G[models.User](tx.write).Where("id = ?", id).Delete(ctx)
+		if err != nil {
+			return tx.mapped(err, "delete user")
+		}
+		if n == 0 {
+			return models.ErrNotFound
+		}
+		return tx.revoke(ctx, models.Revocation{UserID: id, Epoch: models.EpochOfDeleted, ExpiresAt: until})
+	})
 }
