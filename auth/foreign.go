@@ -37,7 +37,7 @@ func (s *Service) adopt(ctx context.Context, p presented, now time.Time) error {
 	}
 	session.ID = p.session
 	session.ExpiresAt = earlier(p.claims.ExpiresAt, session.LimitAt)
-	session.KeepUntil = session.ExpiresAt.Add(s.AccessLifetime + s.Leeway)
+	session.KeepUntil = s.keepUntil(session.ExpiresAt, session.LimitAt)
 	err = s.Store.AdoptSession(ctx, &session, p.seenForeign(), p.claims.IssuedAt)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("adopt session: %w", err)

@@ -64,7 +64,7 @@ func (s *Service) newSession(ctx context.Context, user models.User, now time.Tim
 		session.LimitAt = &limit
 	}
 	session.ExpiresAt = earlier(begun.Add(s.RefreshLifetime), session.LimitAt)
-	session.KeepUntil = earlier(session.ExpiresAt.Add(s.AccessLifetime), session.LimitAt).Add(s.Leeway)
+	session.KeepUntil = s.keepUntil(session.ExpiresAt, session.LimitAt)
 	return session, nil
 }
 

@@ -111,20 +111,21 @@ func (s *Service) exchange(ctx context.Context, raw string, p presented, now tim
 
 // rotate is the guarded change of a refresh. models.ErrNotFound where it is for others to decide.
 func (s *Service) rotate(ctx context.Context, p presented, now time.Time) (models.Session, models.User, error) {
+	expires := now.Truncate(time.Second).Add(s.RefreshLifetime)
+	lastUse := now
+	if s.Rotate {
+		lastUse = expires
+	}
 	return s.Store.RefreshSession(ctx, models.Refresh{
 		SessionID: p.session, UserID: p.user, Generation: p.generation, Now: now, ExpiredBy: now.Add(-s.Leeway),
-		Rotate: s.Rotate, ExpiresAt: now.Truncate(time.Second).Add(s.RefreshLifetime), KeepUntil: s.keepUntil(now),
+		Rotate: s.Rotate, ExpiresAt: expires, KeepUntil: s.keepUntil(lastUse, nil), KeepPast: s.Leeway,
 	})
 }
 
-// keepUntil is until when a session is kept that is refreshed now: its refresh token can give an access token up to the
-// last moment, and that one is accepted for its own lifetime.
-func (s *Service) keepUntil(now time.Time) time.Time {
-	keep := now.Truncate(time.Second).Add(s.AccessLifetime + s.Leeway)
-	if s.Rotate {
-		return keep.Add(s.RefreshLifetime)
-	}
-	return keep
+// keepUntil is until when a session is kept whose refresh token is last used at a time: it gives an access token then, and
+// that one is accepted for its own lifetime, but not past the session's limit. nil: none, or the store's to know.
+func (s *Service) keepUntil(lastUse time.Time, limit *time.Time) time.Time {
+	return earlier(lastUse.Add(s.AccessLifetime), limit).Add(s.Leeway)
 }
 
 // The texts of a refresh token whose signature and expiry hold and which is not accepted all the same.

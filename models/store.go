@@ -104,7 +104,8 @@ type Refresh struct {
 	ExpiredBy  time.Time // the session must not have expired by then: Now, less what clocks may differ
 	Rotate     bool      // raise the generation by one, and move the expiry
 	ExpiresAt  time.Time // with Rotate: the new expiry, unless the session's limit is earlier
-	KeepUntil  time.Time // the session's new KeepUntil, unless that is later already
+	KeepUntil  time.Time // the session's new KeepUntil, unless that is later already or the limit and KeepPast are earlier
+	KeepPast   time.Duration
 }
 
 // ForeignTokens keeps which foreign refresh tokens were used or revoked, so that each is used for one session at most.

@@ -63,7 +63,8 @@ func constraintColumns() map[string]string {
 
 // postgresRefresh is the guarded UPDATE, the user and the roles in one round trip.
 var postgresRefresh = `WITH refreshed AS (` + refreshUpdate(
-	`jsonb_path_query_array(to_jsonb(CAST($3 AS bigint)) || coalesce(rotations, '[]'), '$[0 to 7]')`, "*") + `)
+	`jsonb_path_query_array(to_jsonb(CAST($3 AS bigint)) || coalesce(rotations, '[]'), '$[0 to 7]')`,
+	"limit_at + CAST($10 AS bigint) * interval '1 microsecond'", "*") + `)
 SELECT ` + sessionColumns + `, ` + userColumns + `
 FROM refreshed AS sessions JOIN users ON users.id = sessions.user_id` + userRoles
 

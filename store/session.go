@@ -92,15 +92,16 @@ func (s *Store) SessionsOf(ctx context.Context, userID int64, now time.Time) ([]
 
 // refreshUpdate is the one guarded UPDATE of a refresh, with the arguments of refreshArguments. Of any number at once with
 // one generation, the row lets one pass. rotations is the dialect's way to put $3 in front of that column and to keep
-// the newest eight.
-func refreshUpdate(rotations, returning string) string {
+// the newest eight, past its way to add the $10 microseconds to the limit.
+func refreshUpdate(rotations, past, returning string) string {
 	return `
 UPDATE sessions SET
 	last_used_at = $1,
 	generation   = CASE WHEN $2 THEN generation + 1 ELSE generation END,
 	rotations    = CASE WHEN $2 THEN ` + rotations + ` ELSE rotations END,
 	expires_at   = CASE WHEN NOT $2 THEN expires_at WHEN limit_at < $4 THEN limit_at ELSE $4 END,
-	keep_until   = CASE WHEN keep_until > $5 THEN keep_until ELSE $5 END
+	keep_until   = CASE WHEN keep_until > $5 OR keep_until > ` + past + ` THEN keep_until
+		WHEN ` + past + ` < $5 THEN ` + past + ` ELSE $5 END
 WHERE id = $6 AND user_id = $7 AND generation = $8 AND ended_at IS NULL AND expires_at > $9
 	AND EXISTS (SELECT 1 FROM users WHERE users.id = $7 AND users.is_active)
 RETURNING ` + returning
@@ -109,7 +110,7 @@ RETURNING ` + returning
 func refreshArguments(r models.Refresh) []any {
 	return []any{
 		r.Now, r.Rotate, r.Now.UnixMicro(), r.ExpiresAt, r.KeepUntil,
-		r.SessionID, r.UserID, r.Generation, r.ExpiredBy,
+		r.SessionID, r.UserID, r.Generation, r.ExpiredBy, r.KeepPast.Microseconds(),
 	}
 }
 

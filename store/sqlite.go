@@ -145,7 +145,8 @@ func uniqueColumns() map[string]string {
 
 // sqliteRefresh is the guarded UPDATE.
 var sqliteRefresh = refreshUpdate(`(SELECT json_group_array(value) FROM
-	(SELECT $3 AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`, sessionColumns)
+	(SELECT $3 AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`,
+	"limit_at + $10", sessionColumns)
 
 // refresh is one statement, and then a look at the user: the condition on the user was part of the statement, so what
 // is read after it is as true as what would have been read within.

@@ -41,8 +41,8 @@ const (
 	userByUsername = "SELECT " + userColumns + " FROM users" + userRoles + " WHERE users.username = $1"
 
 	userColumns = `users.id, users.username, users.username_key, users.email, users.first_name, users.last_name,
-	users.password_hash, users.is_active, users.is_staff, users.is_superuser, users.epoch, users.date_joined,
-	users.last_login, roles.id, roles.name, roles.description, roles.permissions`
+	users.password_hash, users.is_active, users.is_staff, users.is_superuser, users.epoch, users.epoch_raised_at,
+	users.sessions_ended_at, users.date_joined, users.last_login, roles.id, roles.name, roles.description, roles.permissions`
 
 	userRoles = ` LEFT JOIN user_roles ON user_roles.user_id = users.id LEFT JOIN roles ON roles.id = user_roles.role_id`
 )
@@ -67,8 +67,8 @@ func scanUser(rows *sql.Rows, others ...any) (user models.User, err error) {
 	var role roleColumns
 	fields := slices.Concat(others, []any{
 		&user.ID, &user.Username, &user.UsernameKey, &user.Email, &user.FirstName, &user.LastName,
-		(*string)(&user.PasswordHash), &user.IsActive, &user.IsStaff, &user.IsSuperuser, &user.Epoch, &user.DateJoined,
-		&user.LastLogin, &role.id, &role.name, &role.description, &role.permissions,
+		(*string)(&user.PasswordHash), &user.IsActive, &user.IsStaff, &user.IsSuperuser, &user.Epoch, &user.EpochRaisedAt,
+		&user.SessionsEndedAt, &user.DateJoined, &user.LastLogin, &role.id, &role.name, &role.description, &role.permissions,
 	})
 	found := false
 	for rows.Next() {

@@ -311,11 +311,22 @@ func refreshLimit(t *testing.T, s models.Store) {
 	session := startSession(t, s, "a", createUser(t, s, "ada"))
 	r := rotation(session)
 	r.ExpiresAt = session.LimitAt.Add(time.Second)
+	r.KeepUntil, r.KeepPast = session.LimitAt.Add(time.Hour), 1500*time.Microsecond
+	for range 2 { // and once more, which changes neither
+		got, _, err := s.RefreshSession(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		diff(t, "expiry", *session.LimitAt, got.ExpiresAt)
+		diff(t, "kept until", session.LimitAt.Add(r.KeepPast), got.KeepUntil)
+		r.Generation++
+	}
+	r.KeepPast = 0
 	got, _, err := s.RefreshSession(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	diff(t, "expiry", *session.LimitAt, got.ExpiresAt)
+	diff(t, "kept until, which never becomes earlier", session.LimitAt.Add(1500*time.Microsecond), got.KeepUntil)
 }
 
 func refreshRemembers(t *testing.T, s models.Store) {
