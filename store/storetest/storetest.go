@@ -142,7 +142,10 @@ func userRoundTrip(t *testing.T, s models.Store) {
 	}
 
 	// The other way round in all that is true or false, and with a time that the first has not.
-	other := models.User{Username: "grace", UsernameKey: "grace", IsSuperuser: true, DateJoined: moment, LastLogin: &moment}
+	other := models.User{
+		Username: "grace", UsernameKey: "grace", IsSuperuser: true, DateJoined: moment,
+		LastLogin: &moment, EpochRaisedAt: &moment, SessionsEndedAt: &moment,
+	}
 	if err := s.CreateUser(t.Context(), &other); err != nil {
 		t.Fatal(err)
 	}
