@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
@@ -57,8 +56,16 @@ func (h argon2idHash) stale(present Params) bool {
 // leading zeros, base64 without padding, line breaks or stray bits.
 func parseArgon2id(encoded string) (argon2idHash, error) {
 	rest, ok := strings.CutPrefix(encoded, argon2idPrefix)
+	if !ok {
+		return argon2idHash{}, fmt.Errorf("%w: not argon2id", ErrMalformed)
+	}
+	return parseArgon2(rest)
+}
+
+// parseArgon2 reads what follows the name of the variant in a PHC string.
+func parseArgon2(rest string) (argon2idHash, error) {
 	fields := strings.Split(rest, "$")
-	if !ok || len(fields) != 4 {
+	if len(fields) != 4 {
 		return argon2idHash{}, fmt.Errorf("%w: %d fields, want 4", ErrMalformed, len(fields))
 	}
 	if fields[0] != fmt.Sprintf("v=%d", argon2.Version) {
@@ -68,11 +75,11 @@ func parseArgon2id(encoded string) (argon2idHash, error) {
 	if err != nil {
 		return argon2idHash{}, err
 	}
-	salt, err := parseBytes("salt", fields[2], minSalt, maxSalt)
+	salt, err := parseBytes("salt", fields[2], base64.RawStdEncoding, minSalt, maxSalt)
 	if err != nil {
 		return argon2idHash{}, err
 	}
-	tag, err := parseBytes("tag", fields[3], minTag, maxTag)
+	tag, err := parseBytes("tag", fields[3], base64.RawStdEncoding, minTag, maxTag)
 	if err != nil {
 		return argon2idHash{}, err
 	}
@@ -109,25 +116,5 @@ func parseParam(name, text string, bits int) (uint64, error) {
 	if !ok {
 		return 0, fmt.Errorf("%w: no parameter %s", ErrMalformed, name)
 	}
-	n, err := strconv.ParseUint(digits, 10, bits)
-	if err != nil || strconv.FormatUint(n, 10) != digits {
-		return 0, fmt.Errorf("%w: parameter %s is not a plain number in range", ErrMalformed, name)
-	}
-	return n, nil
-}
-
-// parseBytes reads unpadded base64 of so many bytes.
-func parseBytes(name, text string, least, most int) ([]byte, error) {
-	// The decoder skips line breaks, even a strict one.
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, fmt.Errorf("%w: line break in the %s", ErrMalformed, name)
-	}
-	b, err := base64.RawStdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s is not base64", ErrMalformed, name)
-	}
-	if len(b) < least || len(b) > most {
-		return nil, fmt.Errorf("%w: %s has %d bytes, want %d to %d", ErrMalformed, name, len(b), least, most)
-	}
-	return b, nil
+	return parseNumber(name, digits, bits)
 }

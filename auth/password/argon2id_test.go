@@ -46,7 +46,6 @@ func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
 	)
 	tests := []struct{ name, encoded string }{
 		{"plain text", "a password in the clear"},
-		{"format of another kind", "md5$salt$c29tZXNhbHQ"},
 		{"argon2i", strings.Replace(good, "argon2id", "argon2i", 1)},
 		{"prefix only", "$argon2id$"},
 		{"no version", "$argon2id$m=256,t=2,p=1$" + salt + "$" + tag},
@@ -104,36 +103,4 @@ func TestVerifyRefusesWhatIsNoHash(t *testing.T) {
 			}
 		})
 	}
-}
-
-func FuzzVerify(f *testing.F) {
-	for _, hash := range referenceHashes {
-		f.Add(hash.encoded)
-	}
-	f.Add("")
-	f.Add("!")
-	f.Add("$argon2id$v=19$m=8,t=1,p=1$$")
-	f.Add("v=19$m=70,t=1,p=1$00000000000$000000000000000000000000")
-	f.Add("$argon2id$v=19$m=4294967295,t=4294967295,p=255$c29tZXNhbHQ$c29tZXNhbHQ")
-
-	f.Fuzz(func(t *testing.T, encoded string) {
-		h := newHasher(t, cheap())
-		h.SetDerive(func(_, _ []byte, passes, memory uint32, lanes uint8, length uint32) []byte {
-			if memory > 128<<10 || uint64(memory)*uint64(passes) > 1<<20 || lanes > 64 || length > 64 {
-				t.Errorf("%q would cost m=%d t=%d p=%d, %d bytes", encoded, memory, passes, lanes, length)
-			}
-			return make([]byte, length+1) // of no stored length, so equal to nothing
-		})
-		result, err := h.Verify(t.Context(), "password", encoded)
-		if err != nil && !errors.Is(err, password.ErrMalformed) {
-			t.Fatalf("Verify error = %v, want none or ErrMalformed", err)
-		}
-		if result.Match {
-			t.Fatalf("%q matched", encoded)
-		}
-
-		if again, _, err := password.Reparse(encoded); err == nil && again != encoded {
-			t.Errorf("%q was read as %q", encoded, again)
-		}
-	})
 }

@@ -126,6 +126,13 @@ type Result struct {
 // unusable hash (empty, or with Django's "!" in front) does so too, and costs as
 // much as one with the present parameters.
 //
+// Besides what Hash returns it reads Django's pbkdf2_sha256, pbkdf2_sha1, argon2
+// (argon2id and argon2i, version 19), bcrypt_sha256, bcrypt and scrypt, all of
+// them stale. They cost another time than an unusable one, so until the first
+// sign-in of a user with such a hash the time taken tells that there is this
+// user. No padding would hide it but one that makes each refusal as dear as the
+// dearest hash.
+//
 // It fails with ErrMalformed if encoded is not a hash this package can read,
 // and with ErrBusy or ctx's error if no slot was to be had.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, error) {

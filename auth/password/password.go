@@ -1,8 +1,8 @@
 // Package password hashes passwords, checks them, judges how good new ones
 // are, and makes random ones.
 //
-// Hashes are argon2id (RFC 9106) in the PHC string format. All hashing of a
-// process is meant to go through one Hasher, which bounds how many hashes run
+// Hashes are argon2id (RFC 9106) in the PHC string format; those that Django
+// stored are read, too. All hashing of a process is meant to go through one Hasher, which bounds how many hashes run
 // at once and so how much memory they take.
 //
 // A password is a string of Unicode code points and is hashed byte for byte as

@@ -72,6 +72,8 @@ var homes = map[string][]string{
 	"github.com/pressly/goose":        {"store"},
 	"github.com/vektah/gqlparser":     {"graph", "graph/generated", "graph/model", "graph/scalar"},
 	"golang.org/x/crypto/argon2":      {"auth/password"},
+	"golang.org/x/crypto/bcrypt":      {"auth/password"},
+	"golang.org/x/crypto/scrypt":      {"auth/password"},
 	"golang.org/x/term":               {"cli"},
 	"golang.org/x/text/cases":         {"auth/password", "auth/username"},
 	"golang.org/x/text/unicode/norm":  {"auth/password", "auth/username"},
