@@ -95,3 +95,9 @@ verify: ## Check that what is generated, and what go.mod lists, is up to date
 load: build ## Measure what requests cost the server, beside a bare net/http handler
 	go -C benchmarks/load build -o ../../bin/load .
 	bin/load -latchkey bin/latchkey
+
+.PHONY: storm
+storm: build ## Measure guarded requests while 64, then 2,000 clients sign in without a pause
+	go -C benchmarks/load build -o ../../bin/load .
+	bin/load -latchkey bin/latchkey -storm 64
+	bin/load -latchkey bin/latchkey -storm 2000

@@ -31,7 +31,8 @@ type App struct {
 	Keeper   *keys.Keeper // nil where the signing key is in the settings
 	Logger   *slog.Logger
 
-	now func() time.Time
+	now       func() time.Time
+	hashSlots int // how many passwords are hashed at once
 }
 
 // Options is what Open is handed.
@@ -87,6 +88,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	a.hashSlots = hasher.Slots()
 	s := a.Settings
 	a.Auth, err = auth.New(auth.Options{
 		Store: a.Store, Keys: a.Keys, Logger: a.Logger, Now: o.Now, Random: rand.Reader,

@@ -89,6 +89,9 @@ func New(o Options) (*Hasher, error) {
 	}, nil
 }
 
+// Slots returns how many hashes run at once.
+func (h *Hasher) Slots() int { return cap(h.gate.slots) }
+
 // Hash returns the argon2id hash of password with the present parameters and a
 // fresh salt, as a PHC string. It fails with ErrNotHashable, ErrBusy or ctx's
 // error, or if the randomness does. It does not judge the password: Policy does.

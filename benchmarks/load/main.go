@@ -1,6 +1,7 @@
 // Load measures what a request costs the server: CPU time, the figure that a busy machine moves least. It starts the
 // server and, beside it, a bare net/http handler, sends the same number of requests to both in turns, and reads their
-// user and system time from the kernel. `make load` runs it; docs/performance.md says how to read what it prints.
+// user and system time from the kernel. `make load` runs it; docs/performance.md says how to read what it prints. With
+// -storm it measures something else: how long guarded requests take while many clients sign in; `make storm` runs that.
 package main
 
 import (
@@ -35,9 +36,17 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each scenario is measured; the median counts")
 	connections := flag.Int("connections", 32, "connections that send at once")
 	requests := flag.Int("requests", 20_000, "requests a round; a hundredth of it for sign-ins")
+	storm := flag.Int("storm", 0, "connections that sign in without a pause; other than 0: measure that alone")
+	seconds := flag.Int("seconds", 10, "how long the storm is measured, each round")
 	flag.Parse()
 	if *bare {
 		log.Fatal(serveBare())
+	}
+	if *storm > 0 {
+		if err := runStorm(*binary, *database, *rounds, *storm, time.Duration(*seconds)*time.Second); err != nil {
+			log.Fatal("load: ", err)
+		}
+		return
 	}
 	if err := run(*binary, *database, *rounds, *connections, *requests); err != nil {
 		log.Fatal("load: ", err)
@@ -71,33 +80,19 @@ type scenario struct {
 }
 
 func run(binary, database string, rounds, connections, requests int) error {
-	work, err := os.MkdirTemp("", "latchkey-load")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	if database == "" {
-		database = "sqlite:" + filepath.Join(work, "latchkey.db")
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	floor, err := start(self, []string{"-bare"}, nil)
+	const oneCore = "GOMAXPROCS=1"
+	floor, err := start(self, []string{"-bare"}, []string{oneCore})
 	if err != nil {
 		return fmt.Errorf("start the bare handler: %w", err)
 	}
 	defer floor.stop()
-	settings := []string{
-		"LATCHKEY_DATABASE_URL=" + database, "LATCHKEY_ADDR=127.0.0.1:0", "LATCHKEY_LOG_FORMAT=json",
-		"LATCHKEY_SECRET_KEY=a secret key of the load run alone, made of words",
-	}
-	if err := addUser(binary, settings); err != nil {
-		return err
-	}
-	latchkey, err := start(binary, []string{"serve"}, settings)
+	latchkey, err := serve(binary, database, oneCore)
 	if err != nil {
-		return fmt.Errorf("start %s: %w", binary, err)
+		return err
 	}
 	defer latchkey.stop()
 
@@ -122,7 +117,7 @@ func run(binary, database string, rounds, connections, requests int) error {
 	for i, s := range scenarios {
 		fmt.Printf("%-34s %14.1f %10.2f\n", s.name, median(cost[i]), median(cost[i])/median(cost[0]))
 	}
-	rss, err := latchkey.rss()
+	rss, err := latchkey.memory("VmRSS")
 	if err != nil {
 		return err
 	}
@@ -133,7 +128,7 @@ func run(binary, database string, rounds, connections, requests int) error {
 func scenarios(client *http.Client, floor, latchkey *server, connections int) ([]scenario, error) {
 	ask := func(s *server, query, access string) ([]byte, error) { return post(client, s.url, query, access) }
 	pair := func() (access, refresh string, err error) {
-		body, err := ask(latchkey, `mutation { t: tokenObtain(username: "ada", password: "`+password+`") { access refresh } }`, "")
+		body, err := ask(latchkey, signIn, "")
 		if err != nil {
 			return "", "", err
 		}
@@ -245,14 +240,39 @@ func median(list []float64) float64 {
 	return list[len(list)/2]
 }
 
-// server is a process under load, on one core.
+// server is a process under load.
 type server struct {
 	command *exec.Cmd
 	url     string
+	folder  string // removed with it
+}
+
+// serve starts the server with one user, on a new SQLite file where database is empty.
+func serve(binary, database string, more ...string) (*server, error) {
+	folder, err := os.MkdirTemp("", "latchkey-load")
+	if err != nil {
+		return nil, err
+	}
+	if database == "" {
+		database = "sqlite:" + filepath.Join(folder, "latchkey.db")
+	}
+	settings := append([]string{
+		"LATCHKEY_DATABASE_URL=" + database, "LATCHKEY_ADDR=127.0.0.1:0", "LATCHKEY_LOG_FORMAT=json",
+		"LATCHKEY_SECRET_KEY=a secret key of the load run alone, made of words",
+	}, more...)
+	if err := addUser(binary, settings); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	s, err := start(binary, []string{"serve"}, settings)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", binary, err), os.RemoveAll(folder))
+	}
+	s.folder = folder
+	return s, nil
 }
 
 func environment(settings []string) []string {
-	return append([]string{"GOMAXPROCS=1", "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}, settings...)
+	return append([]string{"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}, settings...)
 }
 
 func addUser(binary string, settings []string) error {
@@ -291,6 +311,7 @@ func start(program string, args, settings []string) (*server, error) {
 func (s *server) stop() {
 	_ = s.command.Process.Signal(os.Interrupt)
 	_ = s.command.Wait()
+	_ = os.RemoveAll(s.folder)
 }
 
 // cpu returns the user and system time of the process so far (proc_pid_stat(5), fields 14 and 15).
@@ -311,15 +332,15 @@ func (s *server) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / 100, nil // USER_HZ is 100 on Linux
 }
 
-// rss returns the resident memory of the process in bytes.
-func (s *server) rss() (int64, error) {
+// memory returns a figure of proc_pid_status(5) in bytes: VmRSS is what is resident, VmHWM the most that ever was.
+func (s *server) memory(figure string) (int64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.command.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(content)
+	m := regexp.MustCompile(figure + `:\s+(\d+) kB`).FindSubmatch(content)
 	if m == nil {
-		return 0, errors.New("no VmRSS")
+		return 0, errors.New("no " + figure)
 	}
 	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
 	return kb << 10, err

@@ -1,0 +1,4 @@
+package app
+
+// Processors is what Serve uses in place of the present ones.
+var Processors = processors
