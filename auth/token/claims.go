@@ -154,7 +154,10 @@ func says(raw, want string) bool {
 
 func readKind(o object, kinds []Kind) (Kind, error) {
 	raw, ok := o["token_type"]
-	if !ok && len(kinds) > 0 {
+	if !ok && len(kinds) == 0 {
+		return "", nil
+	}
+	if !ok {
 		return "", errNoType
 	}
 	text, _ := unquote(raw)
