@@ -31,6 +31,7 @@ type App struct {
 	Keeper   *keys.Keeper // nil where the signing key is in the settings
 	Logger   *slog.Logger
 
+	access    *slog.Logger
 	now       func() time.Time
 	hashSlots int // how many passwords are hashed at once
 }
@@ -39,6 +40,7 @@ type App struct {
 type Options struct {
 	Settings *config.Settings
 	Logger   *slog.Logger
+	Access   *slog.Logger     // for the access log; nil: Logger
 	Now      func() time.Time // nil: time.Now
 	Hashing  password.Params  // zero: the defaults; tests use cheaper ones
 	Keyless  bool             // for commands that sign and verify nothing: no key is read or made
@@ -49,11 +51,14 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Access == nil {
+		o.Access = o.Logger
+	}
 	db, err := OpenStore(ctx, o.Settings)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, now: o.Now}
+	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, access: o.Access, now: o.Now}
 	a.Recorder = auth.NewRecorder(auth.RecorderOptions{Store: db, Logger: o.Logger, Now: o.Now, RequestID: requestID})
 	if err := a.build(ctx, o); err != nil {
 		return nil, errors.Join(err, db.Close())

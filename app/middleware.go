@@ -74,18 +74,19 @@ func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		level = slog.LevelDebug
 	}
-	if !a.Logger.Enabled(r.Context(), level) {
+	if !a.access.Enabled(r.Context(), level) {
 		return
 	}
-	attributes := []slog.Attr{
+	var room [9]slog.Attr // no more are ever needed: it stays on the stack
+	attributes := append(room[:0],
 		slog.String("request_id", requestID(r.Context())),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
 		slog.Int("status", cmp.Or(w.status, http.StatusOK)),
-		slog.Float64("took_ms", float64(took.Microseconds())/1000),
+		slog.Int64("took_us", took.Microseconds()),
 		slog.String("address", auth.ClientFrom(r.Context()).IPAddress),
-	}
-	a.Logger.LogAttrs(r.Context(), level, "request", append(attributes, record.Attrs()...)...)
+	)
+	a.access.LogAttrs(r.Context(), level, "request", record.AppendAttrs(attributes)...)
 }
 
 // statusRecorder remembers what was answered.

@@ -41,11 +41,11 @@ func signed(t *testing.T, s *Service, user models.User) (access, refresh string)
 		ID: "0123456789abcdef0123456789abcdef", Generation: 7, LastUsedAt: s.Now(),
 		ExpiresAt: s.Now().Add(time.Hour + 300*time.Millisecond).In(time.FixedZone("", 3600)),
 	}
-	access, _, err := s.access(user, session, s.Now())
+	access, _, err := s.access(user, session, nil, s.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if refresh, err = s.refresh(user, session); err != nil {
+	if refresh, err = s.refresh(user, session, nil); err != nil {
 		t.Fatal(err)
 	}
 	return access, refresh

@@ -154,7 +154,7 @@ func withKeys(ctx context.Context, env Environment, flags map[string]string, use
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr), Keyless: true})
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, isTerminal(env.Stderr), env.Stderr), Keyless: true})
 	if err != nil {
 		return explained(err, s)
 	}

@@ -33,7 +33,12 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: newLogger(s, env.Stderr)})
+	log := app.NewLogWriter(env.Stderr)
+	defer log.Flush() //nolint:errcheck // nobody is left to tell
+	terminal := isTerminal(env.Stderr)
+	a, err := app.Open(ctx, app.Options{
+		Settings: s, Logger: newLogger(s, terminal, log), Access: newLogger(s, terminal, log.Access()),
+	})
 	if err != nil {
 		return explained(err, s)
 	}
@@ -97,13 +102,13 @@ func baseURL(address string) string {
 }
 
 // newLogger returns the logger of the settings: text on a terminal and JSON elsewhere, where they do not say.
-func newLogger(s *config.Settings, w io.Writer) *slog.Logger {
+func newLogger(s *config.Settings, terminal bool, w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		level = slog.LevelInfo // Validate lets no other text through
 	}
 	options := &slog.HandlerOptions{Level: level}
-	if s.LogFormat == "text" || s.LogFormat == "" && isTerminal(w) {
+	if s.LogFormat == "text" || s.LogFormat == "" && terminal {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

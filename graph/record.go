@@ -31,10 +31,9 @@ func recordOf(ctx context.Context) *Record {
 	return r
 }
 
-// Attrs returns the record as attributes of a log line: `operation`, `operation_type` and `codes`, each where there is
-// one. There are none for a request that was not for GraphQL.
-func (r *Record) Attrs() []slog.Attr {
-	var attrs []slog.Attr
+// AppendAttrs appends the record as attributes of a log line: `operation`, `operation_type` and `codes`, each where
+// there is one. There are none for a request that was not for GraphQL.
+func (r *Record) AppendAttrs(attrs []slog.Attr) []slog.Attr {
 	if r.Name != "" {
 		attrs = append(attrs, slog.String("operation", r.Name))
 	}

@@ -602,10 +602,10 @@ func TestTheRecordTellsTheAccessLogWhatWasAsked(t *testing.T) {
 
 func TestARecordBecomesAttributesOfALogLine(t *testing.T) {
 	full := graph.Record{Name: "Who", Type: "query", Codes: []string{"A", "B"}}
-	if got, want := fmt.Sprint(full.Attrs()), "[operation=Who operation_type=query codes=[A B]]"; got != want {
+	if got, want := fmt.Sprint(full.AppendAttrs(nil)), "[operation=Who operation_type=query codes=[A B]]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := new(graph.Record).Attrs(); len(got) != 0 {
+	if got := new(graph.Record).AppendAttrs(nil); len(got) != 0 {
 		t.Errorf("an empty record: got %v", got)
 	}
 }
