@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"sync"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -13,9 +14,10 @@ import (
 type document struct {
 	text       string
 	query      *ast.QueryDocument
-	conditions map[*ast.OperationDefinition][]string // the variables that decide about @skip and @include, where there are any
-	priced     bool                                  // its cost does not depend on variables, and was found to be fine
-	weight     int                                   // estimate of the memory it takes, in bytes
+	conditions map[*ast.OperationDefinition][]string                  // the variables that decide about @skip and @include, where there are any
+	ready      map[*ast.OperationDefinition]*graphql.OperationContext // of the operations without variables
+	priced     bool                                                   // its cost does not depend on variables, and was found to be fine
+	weight     int                                                    // estimate of the memory it takes, in bytes
 }
 
 // documents keeps the documents that were used last, within a bound of memory: strangers fill it. It is safe for use

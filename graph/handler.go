@@ -122,18 +122,11 @@ func (h *handler) run(ctx context.Context, r *http.Request, req *request) (answe
 			return answer{}, &refusal{errors: gqlerror.List{err}}
 		}
 	}
-	return h.execute(ctx, &graphql.OperationContext{
-		RawQuery:               d.text,
-		Variables:              variables,
-		OperationName:          op.Name,
-		Doc:                    d.query,
-		Headers:                r.Header,
-		Operation:              op,
-		DisableIntrospection:   !h.compiler.introspection,
-		RecoverFunc:            recovered,
-		ResolverMiddleware:     resolve,
-		RootResolverMiddleware: resolveRoot,
-	}), nil
+	operation := d.ready[op]
+	if operation == nil {
+		operation = h.compiler.operationContext(d, op, variables)
+	}
+	return h.execute(ctx, operation), nil
 }
 
 // execute runs an operation.
