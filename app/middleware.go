@@ -31,6 +31,8 @@ func requestID(ctx context.Context) string {
 // around is what every request passes: an id, the access log, the last line against panics, and where it comes from.
 func (a *App) around(next http.Handler) http.Handler {
 	proxies := a.Settings.Proxies()
+	// The same for all answers, so made once; the names are in canonical form already.
+	nosniff, noReferrer, deny := []string{"nosniff"}, []string{"no-referrer"}, []string{"DENY"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		id := rand.Text()
@@ -42,10 +44,10 @@ func (a *App) around(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 
 		h := w.Header()
-		h.Set("X-Request-Id", id)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
+		h["X-Request-Id"] = []string{id}
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = noReferrer
+		h["X-Frame-Options"] = deny
 
 		seen := &statusRecorder{ResponseWriter: w}
 		defer func() {
@@ -118,6 +120,9 @@ func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 		return ""
 	}
 	address := peer.Addr().Unmap().WithZone("")
+	if !trusted(address, proxies) {
+		return address.String()
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && trusted(address, proxies); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
