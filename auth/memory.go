@@ -37,7 +37,7 @@ func newMemory(codec *token.Codec) (*memory, error) {
 
 // get returns what is known of a token that has not expired.
 func (m *memory) get(raw string) (remembered, bool) {
-	known, ok := m.tokens.Get(sha256.Sum256([]byte(raw)))
+	known, ok := m.tokens.Get(digestOf(raw))
 	return known, ok && known.era == m.era.Load() && !m.codec.Expired(known.claims)
 }
 
@@ -50,8 +50,14 @@ func (m *memory) add(raw string, claims token.Claims, era uint64) remembered {
 			Roles: claims.Roles, IssuedAt: claims.IssuedAt, ExpiresAt: claims.ExpiresAt,
 		}
 	}
-	m.tokens.Add(sha256.Sum256([]byte(raw)), known)
+	m.tokens.Add(digestOf(raw), known)
 	return known
+}
+
+// digestOf returns what a token is known by.
+func digestOf(raw string) [sha256.Size]byte {
+	var room [1024]byte // for most tokens: the copy stays on the stack
+	return sha256.Sum256(append(room[:0], raw...))
 }
 
 // forget makes every signature be checked again, also of a token that is being checked or signed just now.

@@ -46,7 +46,8 @@ const textNotValid = "Given token not valid for any token type"
 // identify reads the header as djangorestframework-simplejwt does: words divided by any white space, the scheme in
 // exactly that case, and a header of another scheme is no header.
 func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) identity {
-	words := strings.Fields(headers[0])
+	var room [2]string
+	words := slices.AppendSeq(room[:0], strings.FieldsSeq(headers[0]))
 	if len(words) == 0 || !slices.Contains(schemes, words[0]) {
 		return identity{}
 	}
