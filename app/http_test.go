@@ -167,6 +167,9 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 	s.Query(`{ broken(`+testkit.Password, nil)
 	s.Protected("Bearer " + next.Access)
 	s.Get("/graphql?query={protected}&token=" + next.Access)
+	postJSON(t, s, verifyPath, "token", next.Access)
+	postJSON(t, s, refreshPath, "refresh", "a secret in the wrong place")
+	callRest(t, s, http.MethodPost, obtainPath, "username=ada&password=a+wrong+password+81", "Content-Type", "application/x-www-form-urlencoded")
 
 	if !strings.Contains(log.String(), "request_id=") || !strings.Contains(log.String(), "INVALID_CREDENTIALS") {
 		t.Fatalf("the log is not what this test is about:\n%s", log.String())

@@ -13,8 +13,16 @@ import (
 	"latchkey/internal/testkit"
 )
 
-// The calls of the README, pasted into a shell one after the other, answer what the README says.
+// The calls of the README and of the guide from Django, pasted into a shell one after the other, answer what is said.
 func TestTheReadmeIsTrue(t *testing.T) {
+	for _, page := range []struct{ file, section string }{
+		{"../README.md", "The five calls"}, {"../docs/django.md", "The calls"},
+	} {
+		t.Run(page.section, func(t *testing.T) { testCalls(t, page.file, page.section) })
+	}
+}
+
+func testCalls(t *testing.T, file, section string) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
@@ -25,11 +33,12 @@ func TestTheReadmeIsTrue(t *testing.T) {
 	if _, err := s.App.Auth.CreateUser(t.Context(), auth.UserForm{Username: "admin", Password: testkit.Password}); err != nil {
 		t.Fatal(err)
 	}
-	calls := readmeCalls(t)
-	if len(calls) < 6 {
-		t.Fatalf("the README has %d calls", len(calls))
+	calls := callsOf(t, file, section)
+	if len(calls) < 5 {
+		t.Fatalf("%s has %d calls", file, len(calls))
 	}
 	var script strings.Builder
+	fmt.Fprintf(&script, "PASSWORD='%s'\n", testkit.Password)
 	for _, c := range calls {
 		fmt.Fprintf(&script, "%s\nprintf '\\n---\\n'\n", c.shell)
 	}
@@ -47,7 +56,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		}
 		pattern := strings.ReplaceAll(regexp.QuoteMeta(c.answer), "…", ".*")
 		if got := strings.TrimSpace(answers[i]); !regexp.MustCompile("^" + pattern + "$").MatchString(got) {
-			t.Errorf("%s\nanswers %s\nthe README says %s", c.shell, got, c.answer)
+			t.Errorf("%s\nanswers %s\nit should be %s", c.shell, got, c.answer)
 		}
 	}
 }
@@ -55,16 +64,16 @@ func TestTheReadmeIsTrue(t *testing.T) {
 // call is a block of shell and, where one follows, the answer that is promised.
 type call struct{ shell, answer string }
 
-// readmeCalls returns the shell blocks of the section with the calls.
-func readmeCalls(t *testing.T) []call {
+// callsOf returns the shell blocks of a section.
+func callsOf(t *testing.T, file, title string) []call {
 	t.Helper()
-	content, err := os.ReadFile("../README.md")
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, ok := strings.Cut(string(content), "\n## The five calls\n")
+	_, section, ok := strings.Cut(string(content), "\n## "+title+"\n")
 	if !ok {
-		t.Fatal("the README has no section with the calls")
+		t.Fatalf("%s has no section with the calls", file)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := regexp.MustCompile("(?s)```(sh|json)\n(.*?)\n```")

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"latchkey/auth"
 	"latchkey/graph"
@@ -18,17 +19,18 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 
+	browsers := graph.Browsers{
+		AllowedOrigins: a.Settings.AllowedOrigins,
+		SameSite:       sameSite(a.Settings.CookieSameSite),
+		HTTPS:          overTLS(a.Settings.Proxies()),
+	}
 	identify := auth.Middleware(a.Auth, a.Settings.AuthHeaderTypes...)
 	mux.Handle("/graphql", identify(graph.NewHandler(graph.Options{
 		Schema:        schema,
 		Introspection: a.Settings.IntrospectionOn(),
 		RequestID:     requestID,
 		Logger:        a.Logger,
-		Browsers: graph.Browsers{
-			AllowedOrigins: a.Settings.AllowedOrigins,
-			SameSite:       sameSite(a.Settings.CookieSameSite),
-			HTTPS:          overTLS(a.Settings.Proxies()),
-		},
+		Browsers:      browsers,
 	})))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))
@@ -38,6 +40,21 @@ func (a *App) Handler() (http.Handler, error) {
 		mux.Handle("/{$}", page)
 		mux.Handle("/graphiql", page)
 		mux.Handle("/graphiql/", page)
+	}
+
+	views := rest.NewViews(rest.Options{
+		Tokens: a.Auth, Rotate: a.Settings.RotateRefreshTokens, Schemes: a.Settings.AuthHeaderTypes,
+		RequestID: requestID, Logger: a.Logger,
+	})
+	for path, view := range map[string]http.Handler{
+		"/api/token/":           views.Obtain(),
+		"/api/token/refresh/":   views.Refresh(),
+		"/api/token/verify/":    views.Verify(),
+		"/api/token/blacklist/": views.Blacklist(),
+		"/protected/":           views.Protected(),
+	} {
+		mux.Handle(path+"{$}", browsers.Share(view))
+		mux.HandleFunc(strings.TrimSuffix(path, "/"), rest.WithSlash)
 	}
 
 	mux.Handle("GET /.well-known/jwks.json", rest.JWKS(func() []byte { return a.Keys.Ring().JWKS() }))

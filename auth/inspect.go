@@ -32,7 +32,7 @@ func (s *Service) Verify(ctx context.Context, raw string) error {
 	if err != nil {
 		return refused(err)
 	}
-	if claims.Foreign() && claims.UserID == "" {
+	if claims.NamesNobody() {
 		return s.foreignLives(ctx, claims, models.User{})
 	}
 	_, err = s.inspect(ctx, claims)
@@ -46,7 +46,7 @@ func (s *Service) inspect(ctx context.Context, claims token.Claims) (Inspected, 
 	}
 	user, err := s.Store.UserByID(ctx, userID)
 	if errors.Is(err, models.ErrNotFound) || err == nil && !user.IsActive {
-		return Inspected{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+		return Inspected{}, noAccount()
 	}
 	if err != nil {
 		return Inspected{}, fmt.Errorf("read user: %w", err)

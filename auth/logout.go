@@ -28,7 +28,12 @@ func (s *Service) Logout(ctx context.Context, refresh *string) (ended bool, err 
 		}
 		return s.end(ctx, self(EventSignedOut, userID, caller.SessionID))
 	}
-	p, err := s.presented(ctx, *refresh)
+	return s.endByRefresh(ctx, *refresh)
+}
+
+// endByRefresh ends the session of a refresh token, and reports whether it had not ended before.
+func (s *Service) endByRefresh(ctx context.Context, refresh string) (ended bool, err error) {
+	p, err := s.presented(ctx, refresh)
 	if err != nil {
 		return false, err
 	}

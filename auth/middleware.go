@@ -43,21 +43,34 @@ func Middleware(v AccessVerifier, schemes ...string) func(http.Handler) http.Han
 // textNotValid is the answer to an access token that is not accepted, for whatever reason.
 const textNotValid = "Given token not valid for any token type"
 
-// identify reads the header as djangorestframework-simplejwt does: words divided by any white space, the scheme in
-// exactly that case, and a header of another scheme is no header.
-func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) identity {
+// tokenIn returns the token in an Authorization header, and "" where there is none. It reads the header as
+// djangorestframework-simplejwt does: words divided by any white space, the scheme in exactly that case, and a header
+// of another scheme is no header.
+func tokenIn(headers, schemes []string) (string, error) {
+	if len(headers) == 0 {
+		return "", nil
+	}
 	var room [2]string
 	words := slices.AppendSeq(room[:0], strings.FieldsSeq(headers[0]))
 	if len(words) == 0 || !slices.Contains(schemes, words[0]) {
-		return identity{}
+		return "", nil
 	}
 	if len(words) != 2 || len(headers) > 1 {
-		return identity{refusal: fault.Unauthenticated(fault.TokenMalformed,
-			"Authorization header must contain two space-delimited values")}
+		return "", fault.Unauthenticated(fault.TokenMalformed,
+			"Authorization header must contain two space-delimited values").Because(ErrHeaderMalformed)
 	}
-	caller, err := v.VerifyAccess(ctx, words[1])
+	return words[1], nil
+}
+
+// identify returns whom the header stands for.
+func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) identity {
+	raw, err := tokenIn(headers, schemes)
+	if err != nil || raw == "" {
+		return identity{refusal: err}
+	}
+	caller, err := v.VerifyAccess(ctx, raw)
 	if refused, ok := errors.AsType[*token.Error](err); ok {
-		return identity{refusal: fault.Unauthenticated(refused.Problem, textNotValid).Because(err)}
+		return identity{refusal: notAccepted(refused)}
 	}
 	if err != nil {
 		return identity{refusal: fault.From(err)}

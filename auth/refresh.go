@@ -68,7 +68,7 @@ func presentedBy(claims token.Claims) (presented, error) {
 	p := presented{claims: claims, session: claims.SessionID}
 	if claims.Foreign() {
 		p.session = foreignSession(claims.ID)
-		if claims.UserID == "" {
+		if claims.NamesNobody() {
 			return p, nil
 		}
 	}
@@ -140,7 +140,7 @@ const (
 func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) (Pair, error) {
 	user, err := s.Store.UserByID(ctx, p.user)
 	if errors.Is(err, models.ErrNotFound) || err == nil && !user.IsActive {
-		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+		return Pair{}, noAccount()
 	}
 	if err != nil {
 		return Pair{}, fmt.Errorf("read user: %w", err)
@@ -158,7 +158,7 @@ func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) 
 	case !now.Add(-s.Leeway).Before(session.ExpiresAt):
 		return Pair{}, fault.TokenNotValid(fault.TokenExpired, textExpired)
 	case p.generation >= session.Generation: // it was the newest and the user was inactive a moment ago, or no session made it
-		return Pair{}, fault.TokenNotValid(fault.TokenStale, textNoAccount)
+		return Pair{}, noAccount()
 	case !s.usedUpJustNow(session, p.generation, p.claims.IssuedAt, now):
 		return Pair{}, s.reused(ctx, session)
 	case p.generation < session.Generation-1: // a late duplicate: its successor was used already, by whoever has the newest

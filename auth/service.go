@@ -225,18 +225,18 @@ func (s *Service) Me(ctx context.Context) (models.User, error) {
 func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, error) {
 	id, err := strconv.ParseInt(caller.UserID, 10, 64)
 	if err != nil {
-		return models.User{}, fault.Unauthenticated(fault.TokenMalformed, "User not found")
+		return models.User{}, fault.Unauthenticated(fault.TokenMalformed, "User not found").Because(ErrUserNotFound)
 	}
 	user, err := s.Store.UserByID(ctx, id)
 	switch {
 	case errors.Is(err, models.ErrNotFound):
-		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User not found")
+		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User not found").Because(ErrUserNotFound)
 	case err != nil:
 		return models.User{}, fmt.Errorf("read caller: %w", err)
 	case !user.IsActive:
-		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive")
+		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive").Because(ErrUserInactive)
 	case caller.stale(user):
-		return models.User{}, fault.Unauthenticated(fault.TokenStale, textNotValid)
+		return models.User{}, notAccepted(errStale)
 	}
 	return user, nil
 }

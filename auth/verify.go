@@ -17,8 +17,8 @@ type Verifier struct {
 	verified *memory
 }
 
-// textNoUser is why a foreign access token is refused that names nobody.
-const textNoUser = "Token contained no recognizable user identification"
+// errNoUser is why a foreign access token is refused that names nobody.
+var errNoUser = &token.Error{Problem: fault.TokenMalformed, Message: "Token contained no recognizable user identification"}
 
 // NewVerifier returns a Verifier for the tokens of the keys that lookup knows: a Ring of one's own keys or the Remote
 // key set of a server.
@@ -41,7 +41,7 @@ func (v *Verifier) VerifyAccess(ctx context.Context, raw string) (*Caller, error
 		return nil, err
 	}
 	if claims.UserID == "" {
-		return nil, &token.Error{Problem: fault.TokenMalformed, Message: textNoUser}
+		return nil, errNoUser
 	}
 	return v.verified.add(raw, claims, era).caller, nil
 }

@@ -74,7 +74,7 @@ func NewHandler(o Options) http.Handler {
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
-	return h.browsers.share(h)
+	return h.browsers.Share(h)
 }
 
 // answer is what goes into the body of a response. It has data exactly if the operation was run.

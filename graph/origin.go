@@ -25,9 +25,9 @@ type Browsers struct {
 // preflightAge is how long a browser may remember the answer to a preflight, in seconds; browsers cut it further.
 const preflightAge = 2 * 60 * 60
 
-// share lets the pages of the allowed origins read answers (CORS, in the Fetch standard). Where none is allowed, no
+// Share lets the pages of the allowed origins read answers (CORS, in the Fetch standard). Where none is allowed, no
 // answer has a word of it.
-func (b *Browsers) share(next http.Handler) http.Handler {
+func (b *Browsers) Share(next http.Handler) http.Handler {
 	if len(b.AllowedOrigins) == 0 {
 		return next
 	}

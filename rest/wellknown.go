@@ -1,4 +1,5 @@
-// Package rest is the HTTP face beside GraphQL: what other services read to verify tokens.
+// Package rest is the HTTP face beside GraphQL: the views of djangorestframework-simplejwt for clients that come from
+// there, and what other services read to verify tokens.
 package rest
 
 import (

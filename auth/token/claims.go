@@ -92,11 +92,14 @@ func (c *Codec) readCarried(o object) (map[string]string, error) {
 	return carried, nil
 }
 
-// readForeignUserID returns the user's id of a foreign token; empty where it names none, by what Python takes for false.
+// readForeignUserID returns the user's id of a foreign token: empty where it has no such claim, 0 where the claim is
+// what Python takes for false.
 func (c *Codec) readForeignUserID(o object) (string, error) {
 	switch o[c.o.UserIDClaim] {
-	case "", "null", "false", "0", `""`, "[]", "{}":
+	case "":
 		return "", nil
+	case "null", "false", "0", `""`, "[]", "{}":
+		return "0", nil
 	}
 	return c.readUserID(o)
 }

@@ -24,7 +24,7 @@ const (
 type Claims struct {
 	Kind      Kind
 	ID        string // jti
-	UserID    string // user_id, and sub; empty only in a foreign token
+	UserID    string // user_id, and sub; in a foreign token it may be empty, where there is no such claim, or 0, nobody's
 	SessionID string // sid; empty in a foreign token
 	Epoch     int64  // the user's authorisation version when the token was made
 	Roles     []string
@@ -36,6 +36,9 @@ type Claims struct {
 // Foreign reports whether another issuer with the same key has made the token: djangorestframework-simplejwt knows no
 // sessions, and of the claims it asks for exp, jti and token_type alone.
 func (c Claims) Foreign() bool { return c.SessionID == "" }
+
+// NamesNobody reports whether a foreign token has no user.
+func (c Claims) NamesNobody() bool { return c.Foreign() && (c.UserID == "" || c.UserID == "0") }
 
 // Error says why a token is not accepted.
 type Error struct {
