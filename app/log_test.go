@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,25 @@ import (
 )
 
 // writes remembers each call of Write.
-type writes []string
+type writes struct {
+	mu   sync.Mutex
+	list []string
+}
 
 func (w *writes) Write(b []byte) (int, error) {
-	*w = append(*w, string(b))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, string(b))
 	return len(b), nil
+}
+
+// take returns what was written since it was asked last.
+func (w *writes) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.list
+	w.list = nil
+	return list
 }
 
 func put(t *testing.T, w io.Writer, text string) {
@@ -35,15 +50,14 @@ func TestAccessLinesWaitForATenthOfASecond(t *testing.T) {
 			put(t, log.Access(), "one\n")
 			time.Sleep(99 * time.Millisecond)
 			put(t, log.Access(), "two\n")
-			if len(got) > 0 {
-				t.Fatalf("%q were written before the time was over", got)
+			if early := got.take(); len(early) > 0 {
+				t.Fatalf("%q were written before the time was over", early)
 			}
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
-			if len(got) != 1 || got[0] != "one\ntwo\n" {
-				t.Fatalf("%q were written", got)
+			if list := got.take(); len(list) != 1 || list[0] != "one\ntwo\n" {
+				t.Fatalf("%q were written", list)
 			}
-			got = nil
 		}
 	})
 }
@@ -54,8 +68,8 @@ func TestAnyOtherLineIsWrittenAtOnce(t *testing.T) {
 	put(t, log, "an event\n")
 	put(t, log.Access(), "a request\n")
 	put(t, log, "a warning\n")
-	if strings.Join(got, "|") != "an event\n|a request\na warning\n" {
-		t.Errorf("%q were written", got)
+	if list := got.take(); strings.Join(list, "|") != "an event\n|a request\na warning\n" {
+		t.Errorf("%q were written", list)
 	}
 }
 
@@ -66,8 +80,8 @@ func TestAccessLinesDoNotGrowWithoutBound(t *testing.T) {
 	for range 32 {
 		put(t, log.Access(), line)
 	}
-	if len(got) != 1 || len(got[0]) != 32<<10 {
-		t.Errorf("%d pieces were written", len(got))
+	if list := got.take(); len(list) != 1 || len(list[0]) != 32<<10 {
+		t.Errorf("%d pieces were written", len(list))
 	}
 }
 
