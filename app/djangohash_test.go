@@ -56,6 +56,14 @@ func TestAUserOfDjangoSignsInAndIsHashedAnew(t *testing.T) {
 				}
 			})
 		}
+		t.Run("a hash of a format that nobody reads", func(t *testing.T) {
+			old := models.User{Username: "old", UsernameKey: "old", PasswordHash: "md5$salt$0123456789abcdef0123456789abcdef", IsActive: true, DateJoined: s.Clock.Now()}
+			if err := s.App.Store.CreateUser(t.Context(), &old); err != nil {
+				t.Fatal(err)
+			}
+			_, a := s.Obtain("old", testkit.Password)
+			a.Refused(t, "INVALID_CREDENTIALS", "", noAccount)
+		})
 		t.Run("a hash disabled with a mark", func(t *testing.T) {
 			disabled := models.User{
 				Username: "grace", UsernameKey: "grace", PasswordHash: "!" + djangoHashes["pbkdf2_sha256"], IsActive: true,

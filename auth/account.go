@@ -196,8 +196,8 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if err != nil {
 		return Pair{}, err
 	}
-	result, err := s.Passwords.Verify(ctx, current, string(user.PasswordHash))
-	if err != nil {
+	result, err := s.verifyPassword(ctx, user, current)
+	if err != nil && !errors.Is(err, password.ErrMalformed) { // which nothing matches
 		return Pair{}, busy(err)
 	}
 	if !result.Match {

@@ -43,7 +43,7 @@ func eventTable() []eventRow {
 		{EventSignedIn, false, "A user signed in with the password.", ""},
 		{
 			EventSignInFailed, true, "A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept.",
-			"`reason`: `unknown_user`, `wrong_password`, `inactive`, `too_long` (longer than any password), or `changed` (the user changed while the password was checked)",
+			"`reason`: `unknown_user`, `wrong_password`, `inactive`, `too_long` (longer than any password), `unreadable_hash` (an import brought a password hash of an unknown format), or `changed` (the user changed while the password was checked)",
 		},
 		{EventSignedOut, false, "A session was ended with a token of its own.", ""},
 		{EventSessionsEnded, false, "A user ended sessions from the list of them. The session is the one that was ended, where it was named.", "`count`: how many"},

@@ -89,7 +89,10 @@ func (s *Service) credentials(ctx context.Context, name, plain string) (models.U
 		}
 		return models.User{}, s.signInFailed(ctx, user.ID, reason)
 	}
-	result, err := s.Passwords.Verify(ctx, plain, string(user.PasswordHash))
+	result, err := s.verifyPassword(ctx, user, plain)
+	if errors.Is(err, password.ErrMalformed) {
+		return models.User{}, s.signInFailed(ctx, user.ID, "unreadable_hash")
+	}
 	if err != nil {
 		return models.User{}, busy(err)
 	}
@@ -100,6 +103,20 @@ func (s *Service) credentials(ctx context.Context, name, plain string) (models.U
 		s.rehash(ctx, user, plain)
 	}
 	return user, nil
+}
+
+// verifyPassword compares a password with the user's. password.ErrMalformed, after the same work, where the stored hash is
+// of a format that nobody here can read: an import may bring one, and the user needs a new password.
+func (s *Service) verifyPassword(ctx context.Context, user models.User, plain string) (password.Result, error) {
+	result, err := s.Passwords.Verify(ctx, plain, string(user.PasswordHash))
+	if !errors.Is(err, password.ErrMalformed) {
+		return result, err
+	}
+	if err := s.Passwords.VerifyNothing(ctx, plain); err != nil {
+		return password.Result{}, err
+	}
+	s.Logger.WarnContext(ctx, "the stored password hash cannot be read: the user needs a new password", "user_id", user.ID)
+	return password.Result{}, err
 }
 
 // signInFailed records a refusal, without a word of what was typed, and returns it.

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -39,8 +40,18 @@ func Symmetric(algorithm string) bool {
 }
 
 // Generate makes a new key for the algorithm. A key with a public half is named by its thumbprint (RFC 7638), a secret
-// by a random name. The standard library draws ECDSA and RSA keys from the system, whatever random is.
+// by a random name; the name does not begin with "-", so that a command line does not take it for a flag. The standard
+// library draws ECDSA and RSA keys from the system, whatever random is.
 func Generate(algorithm string, random io.Reader) (token.Key, error) {
+	for {
+		key, err := generate(algorithm, random)
+		if err != nil || !strings.HasPrefix(key.ID, "-") {
+			return key, err
+		}
+	}
+}
+
+func generate(algorithm string, random io.Reader) (token.Key, error) {
 	var signer crypto.Signer
 	var err error
 	switch algorithm {

@@ -156,3 +156,12 @@ func checkRefused(t *testing.T, err error, want string, text []byte) {
 		}
 	}
 }
+
+// A command line takes what begins with "-" for a flag.
+func TestNoKeyIsNamedLikeAFlag(t *testing.T) {
+	for range 300 { // one in 64 thumbprints would be
+		if k := generate(t, "EdDSA"); k.ID[0] == '-' {
+			t.Fatal("the kid is", k.ID)
+		}
+	}
+}
