@@ -26,6 +26,7 @@ const (
 	EventUserCreated          EventType = "user_created"
 	EventUserChanged          EventType = "user_changed"
 	EventUserDeleted          EventType = "user_deleted"
+	EventUsersImported        EventType = "users_imported"
 	EventSigningKeyRotated    EventType = "signing_key_rotated"
 	EventSigningKeyRetired    EventType = "signing_key_retired"
 )
@@ -57,6 +58,10 @@ func eventTable() []eventRow {
 		{EventUserCreated, false, "A user was made.", "`is_staff`, `is_superuser`"},
 		{EventUserChanged, false, "A user was changed by somebody else or by an operator.", "what was changed, with the new value: `is_active`, `roles`"},
 		{EventUserDeleted, false, "A user was removed, with every session.", ""},
+		{
+			EventUsersImported, false, "A run of `import-django` wrote users and roles, to its end or not.",
+			"`new`, `updated`, `unchanged`, `refused`: how many users; `roles`: how many were written; `finished`: whether it came to the end",
+		},
 		{EventSigningKeyRotated, false, "The next signing key took over, by itself or by command.", "`from`, `to`: the `kid` of the old and the new"},
 		{EventSigningKeyRetired, false, "A signing key was ended at once, by command.", "`kid`"},
 	}

@@ -130,7 +130,12 @@ func (s *Service) userForLogin(ctx context.Context, name string) (models.User, e
 	if !username.Plausible(name) { // nobody can have it, and the database need not see it
 		return models.User{}, models.ErrNotFound
 	}
-	return s.Store.UserByUsername(ctx, username.Normalize(name))
+	// As it was typed first: a user who was imported may have a name that is not in the form of new ones.
+	user, err := s.Store.UserByUsername(ctx, name)
+	if normal := username.Normalize(name); normal != name && errors.Is(err, models.ErrNotFound) {
+		return s.Store.UserByUsername(ctx, normal)
+	}
+	return user, err
 }
 
 // rehash keeps the password under the present parameters. The sign-in does not depend on it.

@@ -25,6 +25,7 @@ func (e *ConflictError) Error() string { return e.Field + " is taken" }
 type Store interface {
 	Users
 	Roles
+	Imports
 	Sessions
 	ForeignTokens
 	SigningKeys
@@ -70,6 +71,31 @@ type Roles interface {
 	// SetUserRoles gives the user exactly the roles of those names. ErrNotFound, and nothing written, when one does not
 	// exist, or the user does not.
 	SetUserRoles(ctx context.Context, userID int64, names []string) error
+}
+
+// Imports brings in users from elsewhere, who keep their ids.
+type Imports interface {
+	// LockImports makes other transactions that call it wait for the end of this one. It must be called in one.
+	LockImports(ctx context.Context) error
+	// UsersAmong returns the users that have one of the ids, usernames or look-alike keys, by id, with the roles. Within
+	// a transaction that is to write it locks their rows.
+	UsersAmong(ctx context.Context, a Among) ([]User, error)
+	// RolesNamed returns the roles that have one of the names, by name.
+	RolesNamed(ctx context.Context, names []string) ([]Role, error)
+	// InsertUsers writes new users with the ids that they carry and the roles that they name. Every id that is given
+	// from then on is higher than theirs. ConflictError where an id, a username or a look-alike key is taken, and
+	// ErrNotFound where there is no such role; then the transaction is to be given up.
+	InsertUsers(ctx context.Context, list []User) error
+	// UpdateUser writes what there is of the user beside id, username, look-alike key, epoch and roles. ErrNotFound where
+	// there is none of that id.
+	UpdateUser(ctx context.Context, u User) error
+}
+
+// Among says which users are looked for.
+type Among struct {
+	IDs             []int64
+	Usernames, Keys []string
+	Lock            bool
 }
 
 // Sessions keeps the sessions.

@@ -53,6 +53,7 @@ func (postgresDialect) conflict(err error) (string, bool) {
 // constraintColumns tells which field a unique constraint of the migrations is about.
 func constraintColumns() map[string]string {
 	return map[string]string{
+		"users_pkey":          "id",
 		"users_username":      "username",
 		"users_username_key":  "username",
 		"roles_name":          "name",
@@ -82,4 +83,17 @@ func (postgresDialect) alone(ctx context.Context, tx *Store) (alone bool, err er
 	err = tx.write.WithContext(ctx).
 		Raw("SELECT pg_try_advisory_xact_lock(hashtextextended('latchkey cleaning ' || current_schema(), 0))").Scan(&alone).Error
 	return alone, err
+}
+
+func (postgresDialect) lockImports(ctx context.Context, tx *Store) error {
+	return tx.write.WithContext(ctx).
+		Exec("SELECT pg_advisory_xact_lock(hashtextextended('latchkey import ' || current_schema(), 0))").Error
+}
+
+// raiseUserID never lowers the sequence: only imports set it, one at a time, and who draws from it between the look and
+// the change moves it by a few.
+func (postgresDialect) raiseUserID(ctx context.Context, tx *Store, id int64) error {
+	return tx.write.WithContext(ctx).Exec(`SELECT setval(name, ?)
+		FROM (SELECT CAST(pg_get_serial_sequence('users', 'id') AS regclass) AS name) AS sequence
+		WHERE coalesce(pg_sequence_last_value(name), 0) < ?`, id, id).Error
 }

@@ -118,7 +118,7 @@ func (sqliteDialect) migrations() migrations {
 // users.username", of an index with a condition, too.
 func (sqliteDialect) conflict(err error) (string, bool) {
 	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+	if !ok || e.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE && e.Code() != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return "", false
 	}
 	_, place, ok := strings.Cut(e.Error(), "UNIQUE constraint failed: ")
@@ -136,6 +136,7 @@ func (sqliteDialect) conflict(err error) (string, bool) {
 // uniqueColumns tells which field a unique column of the migrations is about.
 func uniqueColumns() map[string]string {
 	return map[string]string{
+		"users.id":               "id",
 		"users.username":         "username",
 		"users.username_key":     "username",
 		"roles.name":             "name",
@@ -217,3 +218,9 @@ func (sqliteDialect) wake(context.Context, *Store) error { return nil }
 
 // alone is true: a transaction that writes is alone.
 func (sqliteDialect) alone(context.Context, *Store) (bool, error) { return true, nil }
+
+// lockImports does nothing: a transaction that writes is alone.
+func (sqliteDialect) lockImports(context.Context, *Store) error { return nil }
+
+// raiseUserID does nothing: AUTOINCREMENT goes by the highest id that there ever was.
+func (sqliteDialect) raiseUserID(context.Context, *Store, int64) error { return nil }

@@ -35,6 +35,9 @@ type dialect interface {
 	wake(ctx context.Context, s *Store) error
 	// alone reports whether the transaction is the only one that cleans, until it ends.
 	alone(ctx context.Context, tx *Store) (bool, error)
+	// lockImports is models.Imports.LockImports; raiseUserID makes sure that the next id of a user is higher than id.
+	lockImports(ctx context.Context, tx *Store) error
+	raiseUserID(ctx context.Context, tx *Store, id int64) error
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

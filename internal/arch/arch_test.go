@@ -27,6 +27,7 @@ var rooms = []room{
 	{"fault", nil},
 	{"models", nil},
 	{"config", nil},
+	{"django", nil},
 	{"web", nil},
 	{"auth/password", nil},
 	{"auth/username", nil},
@@ -45,9 +46,10 @@ var rooms = []room{
 	{"rest", []string{"auth", "auth/token", "fault", "models"}},
 
 	{"app", []string{
-		"auth", "auth/keys", "auth/password", "auth/token", "config", "fault", "graph", "models", "rest", "store", "web",
+		"auth", "auth/keys", "auth/password", "auth/token", "config", "django", "fault", "graph", "models", "rest", "store",
+		"web",
 	}},
-	{"cli", []string{"app", "auth", "auth/keys", "config", "graph", "models", "store"}},
+	{"cli", []string{"app", "auth", "auth/keys", "config", "django", "graph", "models", "store"}},
 	{".", []string{"cli"}}, // server.go
 
 	// For tests alone, so that no room above names them.
