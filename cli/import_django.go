@@ -270,8 +270,10 @@ func (s *importScreen) report(r app.DjangoReport, o app.DjangoImport, err error)
 	switch {
 	case r.Refused == 0:
 		return nil
+	case o.DryRun:
+		return fmt.Errorf("%s cannot be imported, see above: mend the dump, or import the others with --keep-going", records(r.Refused))
 	case o.KeepGoing:
-		return fmt.Errorf("all but %s was imported, see above: mend the dump, and run it again", records(r.Refused))
+		return fmt.Errorf("everything but %s was imported, see above: mend the dump, and run it again", records(r.Refused))
 	default:
 		return fmt.Errorf("nothing was imported, for %s cannot be, see above: mend the dump, or import the others with --keep-going", records(r.Refused))
 	}

@@ -32,7 +32,7 @@ func TestImportDjangoShowsABarAtATerminal(t *testing.T) {
 			t.Errorf("there is no %q on the screen:\n%q", want, got)
 		}
 	}
-	if status != 1 || !strings.HasSuffix(got, "latchkey: all but 1 record was imported, see above: mend the dump, and run it again\n") {
+	if status != 1 || !strings.HasSuffix(got, "latchkey: everything but 1 record was imported, see above: mend the dump, and run it again\n") {
 		t.Errorf("exit status %d, and the screen ends:\n%q", status, got[max(len(got)-300, 0):])
 	}
 }
