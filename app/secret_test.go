@@ -94,7 +94,7 @@ func TestTheSecretMayBeMovedIntoTheSetting(t *testing.T) {
 
 func TestTheSecretInTheFileIsChanged(t *testing.T) {
 	path, want := madeFile(t)
-	first := lines(t, path+".secret")
+	first := linesOf(t, path+".secret")
 	settings, err := config.Load(nil, map[string]string{"database-url": "sqlite:" + path})
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		last = lines(t, path+".secret")
+		last = linesOf(t, path+".secret")
 		if len(last) != 2 || last[0] == last[1] || slices.Contains(first, last[0]) {
 			t.Errorf("the file has %d lines, want a new secret and the one before", len(last))
 		}
@@ -137,7 +137,7 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 	}
 }
 
-func lines(t *testing.T, path string) []string {
+func linesOf(t *testing.T, path string) []string {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
