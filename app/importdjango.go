@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/auth"
+	"latchkey/auth/password"
 	"latchkey/config"
 	"latchkey/django"
 	"latchkey/models"
@@ -279,16 +280,11 @@ func (r *djangoRun) record(ctx context.Context, report DjangoReport, finished bo
 	})
 }
 
-// algorithm returns the name of the algorithm of a hash, for people, and whether sign-ins can read it. What is no
-// password at all is read as that.
+// algorithm returns the name of the algorithm of a hash, for people, and whether sign-ins can read it.
 func algorithm(hash string) (name string, readable bool) {
-	if hash == "" || strings.HasPrefix(hash, "!") {
-		return "", true
-	}
 	name, _, found := strings.Cut(hash, "$")
-	switch name {
-	case "pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "bcrypt", "scrypt":
-		return name, found
+	if password.Readable(hash) {
+		return name, true
 	}
 	if !found || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return "unknown", false // it may be anything, a password in the clear, too

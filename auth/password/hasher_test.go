@@ -272,3 +272,18 @@ func TestWhatNewAcceptsCanBeReadAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestReadable(t *testing.T) {
+	for stored, want := range map[string]bool{
+		"":      true,
+		"!abc":  true,
+		"plain": false,
+		"md5$salt$0123456789abcdef0123456789abcdef":                                              false,
+		"pbkdf2_sha256$1000$salt$AAAA":                                                           false, // cut off
+		"pbkdf2_sha256$1000$Wq3Zb7pXkR0vTn5sYd2LhM$YwZzL1JMx4iAPwt5OvjUdxMysw9uyZU3bMuzhiBLwW8=": true,
+	} {
+		if got := password.Readable(stored); got != want {
+			t.Errorf("%q is readable: %t, want %t", stored, got, want)
+		}
+	}
+}

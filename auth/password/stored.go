@@ -34,6 +34,13 @@ type storedHash interface {
 	stale(present Params) bool
 }
 
+// Readable tells whether a stored text is a hash that Verify can read, or that
+// of a user without a password.
+func Readable(encoded string) bool {
+	_, err := parse(encoded, DefaultParams())
+	return err == nil
+}
+
 // parse reads a stored hash. What it returns costs a bounded amount of work and
 // memory, whoever wrote the text: some 35 times the work of the default
 // parameters, and 128 MiB.
