@@ -392,3 +392,55 @@ func TestSimpleJWTForeignTokens(t *testing.T) {
 }
 
 const noUserBody = `{"detail":"Token contained no recognizable user identification","code":"token_not_valid"}`
+
+// A Django project with the same key that rotates a refresh token of ours gives its successor the claims of ours.
+func TestARefreshTokenComesBackFromDjango(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		s.AddUser("ada")
+		rotatedThere := func(raw string, n int) string {
+			return altered(t, raw, map[string]any{"jti": jti(n), "iat": s.Clock.Now().Unix()})
+		}
+		t.Run("it becomes a session", func(t *testing.T) {
+			ours := s.SignIn("ada")
+			back := rotatedThere(ours.Refresh, 1)
+			postJSON(t, s, verifyPath, "token", back).want(t, 200, `{}`)
+			pair := mustRefresh(t, s, back)
+			wantProtected(t, s.Protected("Bearer "+pair.Access))
+			wantProtected(t, s.Protected("Bearer "+altered(t, ours.Access, map[string]any{"jti": jti(2)})))
+			s.Clock.Advance(11 * time.Second)
+			_, a := s.Refresh(back)
+			a.Refused(t, tokenNotValid, "REUSED", blacklisted)
+		})
+		t.Run("unless the session it comes from is over", func(t *testing.T) {
+			ours := s.SignIn("ada")
+			back := rotatedThere(ours.Refresh, 3)
+			mutate(t, s, ours.Access, "tokenRevoke")
+			_, a := s.Refresh(back)
+			a.Refused(t, tokenNotValid, "REVOKED", blacklisted)
+			postJSON(t, s, verifyPath, "token", back).want(t, 400, `{"non_field_errors":["Token is blacklisted"]}`)
+		})
+		t.Run("or it was revoked itself", func(t *testing.T) {
+			back := rotatedThere(s.SignIn("ada").Refresh, 4)
+			postJSON(t, s, blacklistPath, "refresh", back).want(t, 200, `{}`)
+			postJSON(t, s, blacklistPath, "refresh", back).want(t, 401, blacklistedBody)
+			_, a := s.Refresh(back)
+			a.Refused(t, tokenNotValid, "REVOKED", blacklisted)
+		})
+	}, sharing)
+}
+
+// With a leeway a token is accepted after it expired: what is known of it is kept as long.
+func TestForeignTokensAreRememberedForTheLeeway(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		ada := s.AddUser("ada")
+		revoked, used := simplejwt(t, s, "refresh", jti(1), ada, nil), simplejwt(t, s, "refresh", jti(2), ada, nil)
+		postJSON(t, s, blacklistPath, "refresh", revoked).want(t, 200, "{}")
+		mustRefresh(t, s, used)
+		s.Clock.Advance(24*time.Hour + time.Second) // expired, and within the leeway
+		for range 2 {
+			mustClean(t, s)
+			postJSON(t, s, refreshPath, "refresh", revoked).want(t, 401, blacklistedBody)
+			postJSON(t, s, refreshPath, "refresh", used).want(t, 401, blacklistedBody)
+		}
+	}, sharing, func(c *config.Settings) { c.Leeway = time.Minute })
+}

@@ -14,7 +14,8 @@ import (
 )
 
 // A foreign refresh token is one that another issuer with the same key has made, djangorestframework-simplejwt for
-// example. At its first refresh it becomes a session, of which it is generation 0; from then on it is like any other
+// example: it has no session, or as the successor that the other has made of a token of ours, the session of that and a
+// jti that is none of that session's. At its first refresh it becomes a session, of which it is generation 0; from then on it is like any other
 // refresh token: it rotates, it may come again within the leeway, and later it is reuse.
 
 // foreignSession returns the id of the session that a foreign token becomes: always the same, so that it becomes one,
@@ -24,13 +25,16 @@ func foreignSession(jti string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// seenForeign returns what the store keeps of a foreign refresh token.
-func (p presented) seenForeign() models.ForeignToken {
-	return models.ForeignToken{ID: p.session, ExpiresAt: p.claims.ExpiresAt}
+// seenForeign returns what the store keeps of a foreign refresh token, for as long as some node may accept it.
+func (s *Service) seenForeign(p presented) models.ForeignToken {
+	return models.ForeignToken{ID: p.session, ExpiresAt: p.claims.ExpiresAt.Add(s.Leeway + clockSkew)}
 }
 
 // adopt makes the session of a foreign token, unless there is one already, or must not be one.
 func (s *Service) adopt(ctx context.Context, p presented, now time.Time) error {
+	if err := s.parentLives(ctx, p.claims); err != nil {
+		return err
+	}
 	session, err := s.newSession(ctx, models.User{ID: p.user}, now)
 	if err != nil {
 		return err
@@ -38,9 +42,24 @@ func (s *Service) adopt(ctx context.Context, p presented, now time.Time) error {
 	session.ID = p.session
 	session.ExpiresAt = earlier(p.claims.ExpiresAt, session.LimitAt)
 	session.KeepUntil = s.keepUntil(session.ExpiresAt, session.LimitAt)
-	err = s.Store.AdoptSession(ctx, &session, p.seenForeign(), p.claims.IssuedAt)
+	err = s.Store.AdoptSession(ctx, &session, s.seenForeign(p), p.claims.IssuedAt)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("adopt session: %w", err)
+	}
+	return nil
+}
+
+// parentLives returns nil unless the foreign token comes from one of ours, and that one's session is over.
+func (s *Service) parentLives(ctx context.Context, claims token.Claims) error {
+	if claims.Foreign() {
+		return nil
+	}
+	session, err := s.Store.SessionByID(ctx, claims.SessionID)
+	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
+		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	}
+	if err != nil {
+		return fmt.Errorf("read session: %w", err)
 	}
 	return nil
 }
@@ -49,7 +68,7 @@ func (s *Service) adopt(ctx context.Context, p presented, now time.Time) error {
 // happened.
 func (s *Service) revokeForeign(ctx context.Context, p presented, e event) (revoked bool, err error) {
 	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
-		if revoked, err = tx.RevokeForeignToken(ctx, p.seenForeign()); err != nil || !revoked {
+		if revoked, err = tx.RevokeForeignToken(ctx, s.seenForeign(p)); err != nil || !revoked {
 			return nil, err
 		}
 		return []event{e}, nil
@@ -92,6 +111,9 @@ func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user mo
 			return fault.TokenNotValid(fault.TokenStale, "Token is invalid")
 		}
 		return nil
+	}
+	if err := s.parentLives(ctx, claims); err != nil {
+		return err
 	}
 	seen, err := s.Store.ForeignTokenSeen(ctx, foreignSession(claims.ID))
 	if err != nil {

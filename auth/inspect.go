@@ -51,10 +51,9 @@ func (s *Service) inspect(ctx context.Context, claims token.Claims) (Inspected, 
 	if err != nil {
 		return Inspected{}, fmt.Errorf("read user: %w", err)
 	}
-	if claims.Foreign() {
+	if generation, ours := generationOf(claims); claims.Foreign() || claims.Kind == token.Refresh && !ours {
 		return Inspected{claims, user}, s.foreignLives(ctx, claims, user)
-	}
-	if err := s.lives(ctx, claims, userID); err != nil {
+	} else if err := s.lives(ctx, claims, userID, generation); err != nil {
 		return Inspected{}, err
 	}
 	if claims.Kind == token.Access && claims.Epoch != user.Epoch {
@@ -63,8 +62,8 @@ func (s *Service) inspect(ctx context.Context, claims token.Claims) (Inspected, 
 	return Inspected{claims, user}, nil
 }
 
-// lives returns nil when the token's session is the user's, goes on, and is not past this refresh token.
-func (s *Service) lives(ctx context.Context, claims token.Claims, userID int64) error {
+// lives returns nil when the token's session is the user's, goes on, and is not past this generation of refresh tokens.
+func (s *Service) lives(ctx context.Context, claims token.Claims, userID, generation int64) error {
 	session, err := s.Store.SessionByID(ctx, claims.SessionID)
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("read session: %w", err)
@@ -72,8 +71,7 @@ func (s *Service) lives(ctx context.Context, claims token.Claims, userID int64) 
 	if err != nil || session.EndedAt != nil || session.UserID != userID {
 		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
-	generation, ok := generationOf(claims)
-	if claims.Kind == token.Refresh && (!ok || generation != session.Generation) {
+	if claims.Kind == token.Refresh && generation != session.Generation {
 		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
 	return nil

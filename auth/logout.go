@@ -38,7 +38,7 @@ func (s *Service) endByRefresh(ctx context.Context, refresh string) (ended bool,
 		return false, err
 	}
 	signedOut := self(EventSignedOut, p.user, p.session)
-	if p.claims.Foreign() {
+	if p.foreign {
 		revoked, err := s.revokeForeign(ctx, p, signedOut)
 		if err != nil || revoked {
 			return revoked, err

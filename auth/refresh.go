@@ -58,6 +58,7 @@ func (s *Service) refreshRefused(ctx context.Context, p presented, err error) er
 // presented is a refresh token whose signature and expiry hold.
 type presented struct {
 	claims           token.Claims
+	foreign          bool
 	session          string
 	user, generation int64 // the user is 0 in a foreign token that names nobody
 }
@@ -66,21 +67,16 @@ type presented struct {
 // becomes. TOKEN_NOT_VALID where no session can be the token's.
 func presentedBy(claims token.Claims) (presented, error) {
 	p := presented{claims: claims, session: claims.SessionID}
-	if claims.Foreign() {
-		p.session = foreignSession(claims.ID)
-		if claims.NamesNobody() {
-			return p, nil
-		}
+	generation, ours := generationOf(claims)
+	if p.generation = generation; !ours {
+		p.foreign, p.session = true, foreignSession(claims.ID)
+	}
+	if claims.NamesNobody() {
+		return p, nil
 	}
 	var err error
-	if p.user, err = userIDOf(claims); err != nil || claims.Foreign() {
-		return p, err
-	}
-	var ok bool
-	if p.generation, ok = generationOf(claims); !ok {
-		return p, fault.TokenNotValid(fault.TokenMalformed, "")
-	}
-	return p, nil
+	p.user, err = userIDOf(claims)
+	return p, err
 }
 
 // exchange answers a refresh token whose signature and expiry hold.
@@ -89,7 +85,7 @@ func (s *Service) exchange(ctx context.Context, raw string, p presented, now tim
 		return Pair{}, fault.TokenNotValid(fault.TokenMalformed, "")
 	}
 	session, user, err := s.rotate(ctx, p, now)
-	if errors.Is(err, models.ErrNotFound) && p.claims.Foreign() {
+	if errors.Is(err, models.ErrNotFound) && p.foreign {
 		if err := s.adopt(ctx, p, now); err != nil {
 			return Pair{}, err
 		}

@@ -181,7 +181,7 @@ func (p *prepared) queryRow(ctx context.Context, pool gorm.ConnPool, arguments .
 	if !ok {
 		return pool.QueryRowContext(ctx, p.text, arguments...), nil
 	}
-	statement, err := p.on(ctx, db)
+	statement, err := p.on(ctx, db) //nolint:sqlclosecheck // it is closed with the pool
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +197,7 @@ func (p *prepared) on(ctx context.Context, pool *sql.DB) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if !p.statement.CompareAndSwap(nil, made) { // another was first
-		return p.statement.Load(), made.Close()
+		return p.statement.Load(), made.Close() //nolint:sqlclosecheck // there is nothing to do before
 	}
 	return made, nil
 }

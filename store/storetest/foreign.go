@@ -38,6 +38,16 @@ func adoptOnce(t *testing.T, s models.Store) {
 	if first, err := s.RevokeForeignToken(t.Context(), foreign("f")); err != nil || first {
 		t.Errorf("revoked after it was used: %t, %v", first, err)
 	}
+	// Nor a second one where the row was cleaned away before the session.
+	clean(t, s, models.PerishableForeign, moment.Add(time.Hour), 10)
+	again := newSession("f", user)
+	again.UserAgent = "another"
+	if err := s.AdoptSession(t.Context(), &again, foreign("f"), moment); err != nil {
+		t.Error(err)
+	}
+	if now, err := s.SessionByID(t.Context(), "f"); err != nil || now.UserAgent != got.UserAgent {
+		t.Errorf("the session was written over: %v", err)
+	}
 	clean(t, s, models.PerishableSessions, moment.Add(1000*time.Hour), 10)
 	session := newSession("f", user)
 	if err := s.AdoptSession(t.Context(), &session, foreign("f"), moment); err != nil {
