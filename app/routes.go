@@ -44,7 +44,8 @@ func (a *App) Handler() (http.Handler, error) {
 
 	views := rest.NewViews(rest.Options{
 		Tokens: a.Auth, Rotate: a.Settings.RotateRefreshTokens, Schemes: a.Settings.AuthHeaderTypes,
-		RequestID: requestID, Logger: a.Logger,
+		UsernameField: a.Settings.UsernameField,
+		RequestID:     requestID, Logger: a.Logger,
 	})
 	for path, view := range map[string]http.Handler{
 		"/api/token/":           views.Obtain(),

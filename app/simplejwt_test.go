@@ -857,3 +857,18 @@ func TestSimpleJWTForPagesOfOtherOrigins(t *testing.T) {
 		}
 	}
 }
+
+// Clients of a project whose users sign in with something else send that.
+func TestSimpleJWTUsernameField(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		s.AddUser("ada")
+		form := func(body string) restAnswer {
+			return callRest(t, s, http.MethodPost, obtainPath, body, "Content-Type", "application/x-www-form-urlencoded")
+		}
+		form("email=ada&password="+strings.ReplaceAll(testkit.Password, " ", "+")).tokens(t, "refresh", "access")
+		form("username=ada&password=x").want(t, 400, `{"email":["This field is required."]}`)
+		if a := callRest(t, s, http.MethodOptions, obtainPath, ""); !strings.Contains(a.body, `"email":{"type":"string","required":true,"read_only":false,"label":"Email"}`) {
+			t.Errorf("the metadata are %s", a.body)
+		}
+	}, func(c *config.Settings) { c.UsernameField = "email" })
+}

@@ -36,6 +36,7 @@ type Settings struct {
 	UserIDClaim          string
 	AuthHeaderTypes      []string
 	CarriedClaims        []string
+	UsernameField        string
 	UpdateLastLogin      bool
 
 	CookieSameSite string   // Strict, Lax or None

@@ -33,7 +33,7 @@ func TestWithoutAnySettingTheDefaultsCount(t *testing.T) {
 	want := &config.Settings{
 		Addr: "127.0.0.1:8000", DatabaseURL: "sqlite:data/latchkey.db", Algorithm: "ES256",
 		AccessTokenLifetime: 5 * time.Minute, RefreshTokenLifetime: 24 * time.Hour, SessionLifetime: 720 * time.Hour,
-		RotateRefreshTokens: true, UserIDClaim: "user_id", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
+		RotateRefreshTokens: true, UserIDClaim: "user_id", UsernameField: "username", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
 		AuditRetention: 2160 * time.Hour, KeyRotation: 2160 * time.Hour, RefreshReuseLeeway: 10 * time.Second, CookieSameSite: "Strict",
 		LogLevel: "info",
 	}

@@ -140,6 +140,10 @@ func (s *Settings) tokenTable() []Setting {
 		Variable: "LATCHKEY_AUTH_HEADER_TYPES", Placeholder: "NAME,...", Default: "Bearer", set: list(&s.AuthHeaderTypes),
 		Help: "The schemes accepted in the Authorization header. Case counts.",
 	}, {
+		Variable: "LATCHKEY_USERNAME_FIELD", Placeholder: "NAME", Default: "username", set: text(&s.UsernameField),
+		Help: "The field in which /api/token/ takes the username, for clients of a Django project whose users sign in with " +
+			"something else, as in email.",
+	}, {
 		Variable: "LATCHKEY_CARRIED_CLAIMS", Placeholder: "NAME,...", set: list(&s.CarriedClaims),
 		Help: "Claims of a refresh token made elsewhere, by djangorestframework-simplejwt for example, that go into every " +
 			"token made from it.",

@@ -16,6 +16,7 @@ func another() map[string]string {
 		"LATCHKEY_TRUSTED_PROXIES":        "10.0.0.0/8, 192.168.1.7",
 		"LATCHKEY_DATABASE_URL":           "sqlite:/var/lib/latchkey.db",
 		"LATCHKEY_SECRET_KEY":             "made up for the tests of package config",
+		"LATCHKEY_USERNAME_FIELD":         "email",
 		"LATCHKEY_CARRIED_CLAIMS":         "tenant,plan",
 		"LATCHKEY_SECRET_KEY_FALLBACKS":   "the one before made up for the tests of package config",
 		"LATCHKEY_ALGORITHM":              "EdDSA",

@@ -170,6 +170,9 @@ func (s *Settings) validateTokens(f *Faults) {
 	if slices.Contains(reservedClaims(), s.UserIDClaim) {
 		f.add("LATCHKEY_USER_ID_CLAIM", "a token uses the claim %s for something else", s.UserIDClaim)
 	}
+	if s.UsernameField == "password" || !isToken(s.UsernameField) {
+		f.add("LATCHKEY_USERNAME_FIELD", "not the name of a field, as in username or email")
+	}
 	for _, name := range s.CarriedClaims {
 		if name == s.UserIDClaim || name == "sub" || slices.Contains(reservedClaims(), name) {
 			f.add("LATCHKEY_CARRIED_CLAIMS", "a token uses the claim %s for something else", name)

@@ -137,6 +137,8 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_INTROSPECTION", "yes", "neither true nor false"},
 
 		{"LATCHKEY_USER_ID_CLAIM", "sub", ""},
+		{"LATCHKEY_USERNAME_FIELD", "password", "not the name of a field, as in username or email"},
+		{"LATCHKEY_USERNAME_FIELD", "a name", "not the name of a field, as in username or email"},
 		{"LATCHKEY_CARRIED_CLAIMS", "plan,user_id", "a token uses the claim user_id for something else"},
 		{"LATCHKEY_CARRIED_CLAIMS", "roles", "a token uses the claim roles for something else"},
 		{"LATCHKEY_USER_ID_CLAIM", " ", "not a name"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"latchkey/auth"
 	"latchkey/fault"
@@ -14,7 +15,7 @@ func (v *Views) Obtain() http.Handler {
 	return &view{
 		Views: v, name: "Token Obtain Pair", method: http.MethodPost,
 		description: "Gives an access token and a refresh token for a username and a password.",
-		fields:      []field{{name: "username", label: "Username"}, {name: "password", label: "Password"}},
+		fields:      []field{{name: v.UsernameField, label: label(v.UsernameField)}, {name: "password", label: "Password"}},
 		run:         v.obtain,
 	}
 }
@@ -55,7 +56,7 @@ func (v *Views) Protected() http.Handler {
 }
 
 func (v *Views) obtain(ctx context.Context, in map[string]string) *answer {
-	pair, err := v.Tokens.Login(ctx, in["username"], in["password"])
+	pair, err := v.Tokens.Login(ctx, in[v.UsernameField], in["password"])
 	if err != nil {
 		return v.refused(ctx, err)
 	}
@@ -111,4 +112,10 @@ func (v *Views) protected(context.Context, map[string]string) *answer {
 func isRevoked(err error) bool {
 	f, ok := errors.AsType[*fault.Error](err)
 	return ok && f.Kind == fault.KindTokenNotValid && f.Reason == fault.TokenRevoked
+}
+
+// label is how Django calls a field for people: the first letter large, and spaces for the lines between words.
+func label(name string) string {
+	words := strings.ReplaceAll(name, "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,8 @@ type Options struct {
 	Tokens  Tokens
 	Rotate  bool     // a refresh gives a new refresh token, too
 	Schemes []string // of the Authorization header; the first is the one that clients are told of. None: Bearer
+	// UsernameField is the name of the field that the username comes in; empty: username.
+	UsernameField string
 	// RequestID returns the id of the request under way, for the log.
 	RequestID func(context.Context) string
 	// Logger is told of unexpected faults, with the request id and the cause; never of what was sent.
@@ -42,6 +45,7 @@ func NewViews(o Options) *Views {
 	if len(o.Schemes) == 0 {
 		o.Schemes = []string{"Bearer"}
 	}
+	o.UsernameField = cmp.Or(o.UsernameField, "username")
 	return &Views{o}
 }
 
