@@ -13,11 +13,11 @@ import (
 	"os"
 	"time"
 
-	"example.org/orders/graph"
-
 	"latchkey/auth"
 	"latchkey/auth/keys"
 	"latchkey/auth/token"
+
+	"example.org/orders/graph"
 )
 
 func main() {
