@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -16,6 +17,7 @@ import (
 	"latchkey/app"
 	"latchkey/auth"
 	"latchkey/auth/password"
+	"latchkey/auth/token"
 	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
 	"latchkey/models"
@@ -268,6 +270,24 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(false, happened{auth.EventSigningKeyRetired, 0, 0, "", map[string]any{"kid": old}})
+
+		lin := s.AddUser("lin")
+		want(false, happened{auth.EventUserCreated, 0, number(t, lin), "", map[string]any{"is_staff": false, "is_superuser": false}})
+		foreign, err := token.New(token.Options{Now: time.Now}).Sign(token.Claims{
+			Kind: token.Refresh, ID: jti(1), UserID: lin, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+		}, s.App.Keys.Ring().Signing())
+		if err != nil {
+			t.Fatal(err)
+		}
+		adopted := mustRefresh(t, s.Server, foreign)
+		secrets = append(secrets, foreign, adopted.Access, adopted.Refresh)
+		want(true, happened{auth.EventSessionAdopted, number(t, lin), number(t, lin), sessionID(t, adopted.Access), nil})
+
+		importer := auth.NewImporter(auth.ImportOptions{Recorder: s.App.Recorder})
+		if err := importer.Record(ctx, map[string]any{"new": 1}); err != nil {
+			t.Fatal(err)
+		}
+		want(false, happened{auth.EventUsersImported, 0, 0, "", map[string]any{"new": 1.0}})
 
 		// What does not come about is not recorded.
 		for _, act := range []func() error{

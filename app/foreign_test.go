@@ -46,7 +46,11 @@ func TestAForeignRefreshTokenBecomesASession(t *testing.T) {
 		for name, user := range map[string]any{"its user a number": number(t, ada), "its user a string": ada} {
 			t.Run(name, func(t *testing.T) {
 				old := simplejwt(t, s, "refresh", jti(0xa0+len(fmt.Sprintf("%T", user))), user, nil)
+				adopted := s.App.Recorder.Counts()["session_adopted"]
 				first := mustRefresh(t, s, old)
+				if got := s.App.Recorder.Counts()["session_adopted"]; got != adopted+1 {
+					t.Errorf("it is recorded %d times", got-adopted)
+				}
 				wantProtected(t, s.Protected("Bearer "+first.Access))
 				if got, want := sessionID(t, first.Access), sessionID(t, first.Refresh); got != want || got == "" {
 					t.Errorf("the tokens are of the sessions %q and %q", got, want)
@@ -443,4 +447,20 @@ func TestForeignTokensAreRememberedForTheLeeway(t *testing.T) {
 			postJSON(t, s, refreshPath, "refresh", used).want(t, 401, blacklistedBody)
 		}
 	}, sharing, func(c *config.Settings) { c.Leeway = time.Minute })
+}
+
+func TestForeignTokensAndTheEndOfAllSessions(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		ada := s.AddUser("ada")
+		access, kept := simplejwt(t, s, "access", jti(1), ada, nil), simplejwt(t, s, "refresh", jti(2), ada, nil)
+		current := mustRefresh(t, s, kept)
+		s.Clock.Advance(time.Second)
+		mutate(t, s, current.Access, "sessionsRevokeAll")
+		s.Protected("Bearer "+access).Refused(t, unauthentic, "REVOKED", notValid)
+		// The session that goes on is that of the token, as verify and refresh both say.
+		postJSON(t, s, verifyPath, "token", kept).want(t, 200, `{}`)
+		mustRefresh(t, s, kept)
+		mutate(t, s, current.Access, "sessionsRevokeAll(exceptCurrent: false)")
+		postJSON(t, s, verifyPath, "token", kept).want(t, 400, `{"non_field_errors":["Token is blacklisted"]}`)
+	}, sharing, func(c *config.Settings) { c.RotateRefreshTokens = false })
 }

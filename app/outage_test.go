@@ -18,6 +18,7 @@ import (
 type wire struct {
 	listener net.Listener
 	target   string
+	gate     sync.RWMutex // held while it is frozen
 
 	mu    sync.Mutex
 	down  bool
@@ -58,12 +59,29 @@ func (w *wire) serve() {
 		}
 		for _, pair := range [][2]net.Conn{{near, far}, {far, near}} {
 			go func() {
-				_, _ = io.Copy(pair[0], pair[1]) // until either side ends
-				pair[0].Close()                  //nolint:errcheck // it may be closed already
+				_, _ = io.Copy(gated{pair[0], &w.gate}, pair[1]) // until either side ends
+				pair[0].Close()                                  //nolint:errcheck // it may be closed already
 			}()
 		}
 	}
 }
+
+// gated writes while the gate is open.
+type gated struct {
+	io.Writer
+	gate *sync.RWMutex
+}
+
+func (g gated) Write(b []byte) (int, error) {
+	g.gate.RLock()
+	defer g.gate.RUnlock()
+	return g.Writer.Write(b)
+}
+
+// freeze lets nothing pass until thaw: neither side hears of it.
+func (w *wire) freeze() { w.gate.Lock() }
+
+func (w *wire) thaw() { w.gate.Unlock() }
 
 func (w *wire) keep(conns ...net.Conn) bool {
 	w.mu.Lock()

@@ -224,7 +224,11 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 			return nil, FormError{wrongPassword()}
 		}
 		// The epoch makes every older access token stale, so the sessions need no revocation each.
-		if user.Epoch, err = tx.RaiseEpoch(ctx, user.ID, now, until); err != nil {
+		if _, err := tx.RaiseEpoch(ctx, user.ID, now, until); err != nil {
+			return nil, err
+		}
+		// Hashing took its time: the roles of now, which nobody changes before the end of the transaction.
+		if user, err = tx.UserByID(ctx, user.ID); err != nil {
 			return nil, err
 		}
 		if _, err := tx.EndSessions(ctx, user.ID, "", now, time.Time{}); err != nil {

@@ -42,7 +42,13 @@ func (s *Service) adopt(ctx context.Context, p presented, now time.Time) error {
 	session.ID = p.session
 	session.ExpiresAt = earlier(p.claims.ExpiresAt, session.LimitAt)
 	session.KeepUntil = s.keepUntil(session.ExpiresAt, session.LimitAt)
-	err = s.Store.AdoptSession(ctx, &session, s.seenForeign(p), p.claims.IssuedAt)
+	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		adopted, err := tx.AdoptSession(ctx, &session, s.seenForeign(p), p.claims.IssuedAt)
+		if err != nil || !adopted {
+			return nil, err
+		}
+		return []event{self(EventSessionAdopted, p.user, session.ID)}, nil
+	})
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return fmt.Errorf("adopt session: %w", err)
 	}
@@ -104,11 +110,17 @@ func (s *Service) refreshNobody(ctx context.Context, raw string, p presented, no
 	}, err
 }
 
-// foreignLives returns nil when a foreign token has not been revoked, by its name or with all of its user's.
+// foreignLives returns nil when a foreign token has not been revoked, by its name, with its session or with all of its
+// user's.
 func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user models.User) error {
+	revoked := fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	ended := !models.Outlived(user.SessionsEndedAt, claims.IssuedAt)
 	if claims.Kind == token.Access {
-		if !models.Outlived(user.EpochRaisedAt, claims.IssuedAt) {
+		switch {
+		case !models.Outlived(user.EpochRaisedAt, claims.IssuedAt):
 			return fault.TokenNotValid(fault.TokenStale, "Token is invalid")
+		case ended:
+			return revoked
 		}
 		return nil
 	}
@@ -119,10 +131,10 @@ func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user mo
 	if err != nil {
 		return fmt.Errorf("read foreign token: %w", err)
 	}
-	switch {
-	case !models.Outlived(user.SessionsEndedAt, claims.IssuedAt):
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
-	case !seen:
+	if !seen {
+		if ended {
+			return revoked
+		}
 		return nil
 	}
 	session, err := s.Store.SessionByID(ctx, foreignSession(claims.ID))
@@ -130,7 +142,7 @@ func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user mo
 		return fmt.Errorf("read session: %w", err)
 	}
 	if err != nil || session.EndedAt != nil || session.Generation > 0 {
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+		return revoked
 	}
 	return nil
 }

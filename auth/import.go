@@ -371,7 +371,7 @@ func (b *importBatch) makeStale(ctx context.Context, here, next models.User, rol
 	if !out && !roles && here.IsActive == next.IsActive && here.IsStaff == next.IsStaff && here.IsSuperuser == next.IsSuperuser {
 		return nil
 	}
-	until := b.now.Add(b.o.AccessLifetime + b.o.Leeway + clockSkew)
+	until := revokedUntil(b.now, b.o.AccessLifetime, b.o.Leeway)
 	if _, err := b.tx.RaiseEpoch(ctx, here.ID, b.now, until); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ const (
 	askTimeout = 500 * time.Millisecond // for one question about one token
 	breakFor   = time.Second            // after a question without an answer, none is asked for so long
 	clockSkew  = time.Minute            // between nodes: revocations are kept for so much longer
+
+	leastRevocation = time.Hour // so long a revocation is kept at least: another node may give longer-lived access tokens
 )
 
 // live is what a Service knows about what was revoked.
@@ -40,7 +42,11 @@ func (s *Service) VerifyAccess(ctx context.Context, raw string) (*Caller, error)
 		return nil, err
 	}
 	if caller.SessionID == "" {
-		if _, err := s.userOf(ctx, caller); err != nil {
+		err := s.ask(ctx, func(ctx context.Context) error {
+			_, err := s.userOf(ctx, caller)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		return caller, nil
@@ -65,42 +71,44 @@ func (s *Service) revoked(ctx context.Context, c *Caller) (fault.TokenProblem, e
 	if known != "" || age <= freshFor {
 		return known, nil
 	}
-	problem, err := s.ask(ctx, c)
+	err := s.ask(ctx, func(ctx context.Context) error { return s.askForProblem(ctx, c) })
+	if refusal, ok := errors.AsType[*fault.Error](err); ok {
+		return refusal.Reason, nil
+	}
 	if err != nil && age > freshFor+trustFor {
 		return "", fmt.Errorf("the revocation feed is %s old: %w", age.Round(time.Second), err)
 	}
-	return problem, nil
+	return "", nil
 }
 
 var errNotAsked = errors.New("the database did not answer just now")
 
-// ask asks the database about one token.
-func (s *Service) ask(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
+// ask asks the database a question about one token, and not for long. The answer is nil or a *fault.Error; any other error
+// says that there was none, and that none is asked for a while.
+func (s *Service) ask(ctx context.Context, question func(context.Context) error) error {
 	if int64(time.Since(s.live.started)) < s.live.askFrom.Load() { //nolint:forbidigo // the monotonic clock
-		return "", errNotAsked
+		return errNotAsked
 	}
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	problem, err := s.problemInStore(asking, c)
-	if err != nil && ctx.Err() == nil { // a client that left says nothing about the database
+	err := question(asking)
+	if _, answered := errors.AsType[*fault.Error](err); err != nil && !answered && ctx.Err() == nil { // a client that left says nothing
 		s.live.askFrom.Store(int64(time.Since(s.live.started) + breakFor)) //nolint:forbidigo // the monotonic clock
 	}
-	return problem, err
+	return err
 }
 
-func (s *Service) problemInStore(ctx context.Context, c *Caller) (fault.TokenProblem, error) {
+// askForProblem returns nil for a token whose session goes on and whose user is as the token says.
+func (s *Service) askForProblem(ctx context.Context, c *Caller) error {
 	session, err := s.Store.SessionByID(ctx, c.SessionID)
 	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
-		return fault.TokenRevoked, nil
+		return fault.Unauthenticated(fault.TokenRevoked, textNotValid)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = s.userOf(ctx, c)
-	if refusal, ok := errors.AsType[*fault.Error](err); ok {
-		return refusal.Reason, nil
-	}
-	return "", err
+	return err
 }
 
 // Ready returns nil while what was revoked elsewhere is known here.
@@ -117,9 +125,12 @@ func (s *Service) Load(ctx context.Context) error { return s.live.feed.Load(ctx)
 // Follow keeps what was revoked equal to the database until ctx ends.
 func (s *Service) Follow(ctx context.Context) { s.live.feed.Run(ctx) }
 
-// until is how long a revocation made now is needed: as long as the longest-lived access token.
-func (s *Service) until() time.Time {
-	return s.now().Add(s.AccessLifetime + s.Leeway + clockSkew)
+// until is how long a revocation made now is needed: as long as the longest-lived access token, of a node with another
+// setting too, while that is being changed.
+func (s *Service) until() time.Time { return revokedUntil(s.now(), s.AccessLifetime, s.Leeway) }
+
+func revokedUntil(now time.Time, lifetime, leeway time.Duration) time.Time {
+	return now.Add(max(lifetime, leastRevocation) + leeway + clockSkew)
 }
 
 // reloadKeys reads the keys anew and forgets which tokens were good under the old ones.

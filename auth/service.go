@@ -169,9 +169,9 @@ func (s *Service) pair(user models.User, session models.Session, refresh string,
 		return Pair{}, err
 	}
 	return Pair{
-		Access: access, AccessExpiresAt: expires, AccessExpiresIn: expires.Sub(now.Truncate(time.Second)),
+		Access: access, AccessExpiresAt: expires, AccessExpiresIn: max(0, expires.Sub(now.Truncate(time.Second))),
 		Refresh: refresh, RefreshExpiresAt: session.ExpiresAt,
-		RefreshExpiresIn: session.ExpiresAt.Sub(now), User: user,
+		RefreshExpiresIn: max(0, session.ExpiresAt.Sub(now)), User: user,
 	}, nil
 }
 
@@ -237,6 +237,8 @@ func (s *Service) userOf(ctx context.Context, caller *Caller) (models.User, erro
 		return models.User{}, fault.Unauthenticated(fault.TokenStale, "User is inactive").Because(ErrUserInactive)
 	case caller.stale(user):
 		return models.User{}, notAccepted(errStale)
+	case caller.SessionID == "" && !models.Outlived(user.SessionsEndedAt, caller.IssuedAt):
+		return models.User{}, notAccepted(&token.Error{Problem: fault.TokenRevoked, Message: textRevoked})
 	}
 	return user, nil
 }

@@ -122,11 +122,13 @@ func (s *Settings) tokenTable() []Setting {
 		Variable: "LATCHKEY_REFRESH_REUSE_LEEWAY", Placeholder: "DURATION", Default: "10s",
 		set: duration(&s.RefreshReuseLeeway),
 		Help: "How long a refresh token that was just used up may be sent again, by a client that lost the reply or a " +
-			"second tab: it gets the very same successor. Sent later, it ends the session. 0: never; two tabs that " +
-			"refresh at once are then signed out.",
+			"second tab: it gets the very same successor. Sent later, it ends the session: a client " +
+			"that lost the reply to an outage of more than this is signed out. 0: never; two tabs that refresh at once are " +
+			"then signed out.",
 	}, {
 		Variable: "LATCHKEY_LEEWAY", Placeholder: "DURATION", Default: "0s", set: duration(&s.Leeway),
-		Help: "Clock skew allowed on the times in a token: exp, iat and nbf.",
+		Help: "Clock skew allowed on the times in a token: exp, iat and nbf. With several servers, more than their clocks " +
+			"ever differ, as in 2s: what one makes is else from the future to another.",
 	}, {
 		Variable: "LATCHKEY_ISSUER", Placeholder: "TEXT", set: text(&s.Issuer),
 		Help: "The iss claim: put into tokens and required of them.",

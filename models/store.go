@@ -138,8 +138,8 @@ type Refresh struct {
 type ForeignTokens interface {
 	// AdoptSession writes the session that a foreign token becomes, if the user is active and has not ended all sessions
 	// since the token was issued; ErrNotFound, and nothing written, when not. Where the token was used or revoked before,
-	// nothing is written either: the session is there, or the token is revoked.
-	AdoptSession(ctx context.Context, s *Session, t ForeignToken, issued time.Time) error
+	// nothing is written either: the session is there, or the token is revoked. It reports whether it began the session.
+	AdoptSession(ctx context.Context, s *Session, t ForeignToken, issued time.Time) (bool, error)
 	// RevokeForeignToken writes that the token must not become a session any more, and reports whether it might have: of
 	// any number of calls, and calls of AdoptSession, one is the first.
 	RevokeForeignToken(ctx context.Context, t ForeignToken) (bool, error)

@@ -11,8 +11,8 @@ import (
 )
 
 // AdoptSession implements models.ForeignTokens. The user's row is locked first, as by StartSession.
-func (s *Store) AdoptSession(ctx context.Context, session *models.Session, t models.ForeignToken, issued time.Time) error {
-	return s.tx(ctx, func(tx *Store) error {
+func (s *Store) AdoptSession(ctx context.Context, session *models.Session, t models.ForeignToken, issued time.Time) (adopted bool, err error) {
+	err = s.tx(ctx, func(tx *Store) error {
 		user := gorm.G[models.User](tx.write, clause.Locking{Strength: clause.LockingStrengthUpdate}).
 			Where("id = ? AND is_active AND (sessions_ended_at IS NULL OR sessions_ended_at < ?)", session.UserID, issued)
 		if _, err := user.Select("id").Take(ctx); err != nil {
@@ -24,9 +24,12 @@ func (s *Store) AdoptSession(ctx context.Context, session *models.Session, t mod
 		}
 		session.SweepAt = session.KeepUntil
 		// The session is there already where the token came after its row was cleaned away, by a clock that is behind.
-		create := gorm.G[models.Session](tx.write, clause.OnConflict{DoNothing: true}).Create
-		return tx.mapped(create(ctx, session), "create session")
+		result := gorm.WithResult()
+		err = gorm.G[models.Session](tx.write, clause.OnConflict{DoNothing: true}, result).Create(ctx, session)
+		adopted = result.RowsAffected == 1
+		return tx.mapped(err, "create session")
 	})
+	return adopted && err == nil, err
 }
 
 // RevokeForeignToken implements models.ForeignTokens.

@@ -149,15 +149,18 @@ var sqliteRefresh = refreshUpdate(`(SELECT json_group_array(value) FROM
 	(SELECT $3 AS value UNION ALL SELECT value FROM json_each(coalesce(sessions.rotations, '[]')) LIMIT 8))`,
 	"limit_at + $10", sessionColumns)
 
-// refresh is one statement, and then a look at the user: the condition on the user was part of the statement, so what
-// is read after it is as true as what would have been read within.
+// refresh is a look at the user, and then one statement. The user comes first: of one who is changed in between the epoch
+// is that of before, and the access token stale. The other way round it would be as new as the change, and outlive it.
 func (d sqliteDialect) refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error) {
+	user, err := s.UserByID(ctx, r.UserID)
+	if err != nil {
+		return models.Session{}, models.User{}, err
+	}
 	session, err := d.update(ctx, s, r)
 	if err != nil {
 		return models.Session{}, models.User{}, s.mapped(err, "refresh session")
 	}
-	user, err := s.UserByID(ctx, session.UserID)
-	return session, user, err
+	return session, user, nil
 }
 
 func (d sqliteDialect) update(ctx context.Context, s *Store, r models.Refresh) (session models.Session, err error) {

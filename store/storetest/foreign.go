@@ -16,13 +16,21 @@ func foreign(id string) models.ForeignToken {
 
 func adoptOnce(t *testing.T, s models.Store) {
 	user := createUser(t, s, "ada")
+	var firsts atomic.Int32
 	for _, err := range parallel(16, func() error {
 		session := newSession("f", user)
-		return s.AdoptSession(context.WithoutCancel(t.Context()), &session, foreign("f"), moment)
+		adopted, err := s.AdoptSession(context.WithoutCancel(t.Context()), &session, foreign("f"), moment)
+		if adopted {
+			firsts.Add(1)
+		}
+		return err
 	}) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+	if n := firsts.Load(); n != 1 {
+		t.Errorf("%d of 16 began the session", n)
 	}
 	got, err := s.SessionByID(t.Context(), "f")
 	if err != nil {
@@ -42,16 +50,16 @@ func adoptOnce(t *testing.T, s models.Store) {
 	clean(t, s, models.PerishableForeign, moment.Add(time.Hour), 10)
 	again := newSession("f", user)
 	again.UserAgent = "another"
-	if err := s.AdoptSession(t.Context(), &again, foreign("f"), moment); err != nil {
-		t.Error(err)
+	if adopted, err := s.AdoptSession(t.Context(), &again, foreign("f"), moment); err != nil || adopted {
+		t.Error(adopted, err)
 	}
 	if now, err := s.SessionByID(t.Context(), "f"); err != nil || now.UserAgent != got.UserAgent {
 		t.Errorf("the session was written over: %v", err)
 	}
 	clean(t, s, models.PerishableSessions, moment.Add(1000*time.Hour), 10)
 	session := newSession("f", user)
-	if err := s.AdoptSession(t.Context(), &session, foreign("f"), moment); err != nil {
-		t.Error(err)
+	if adopted, err := s.AdoptSession(t.Context(), &session, foreign("f"), moment); err != nil || adopted {
+		t.Error(adopted, err)
 	}
 	_, err = s.SessionByID(t.Context(), "f")
 	wantErr(t, "a second session", err, models.ErrNotFound)
@@ -78,8 +86,8 @@ func revokeForeign(t *testing.T, s models.Store) {
 		t.Errorf("%d of 16 were the first", n)
 	}
 	session := newSession("f", user)
-	if err := s.AdoptSession(t.Context(), &session, foreign("f"), moment); err != nil {
-		t.Error(err)
+	if adopted, err := s.AdoptSession(t.Context(), &session, foreign("f"), moment); err != nil || adopted {
+		t.Error(adopted, err)
 	}
 	_, err := s.SessionByID(t.Context(), "f")
 	wantErr(t, "the session of a revoked token", err, models.ErrNotFound)
@@ -106,9 +114,9 @@ func adoptRefused(t *testing.T, s models.Store) {
 		"made after all sessions ended":        {out, moment.Add(time.Second), nil},
 	} {
 		session := newSession(name, c.user)
-		err := s.AdoptSession(t.Context(), &session, foreign(name), c.issued)
-		if !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
+		adopted, err := s.AdoptSession(t.Context(), &session, foreign(name), c.issued)
+		if !errors.Is(err, c.want) || adopted != (c.want == nil) {
+			t.Errorf("%s: %t, %v, want %v", name, adopted, err, c.want)
 		}
 		if seen, err := s.ForeignTokenSeen(t.Context(), name); err != nil || seen != (c.want == nil) {
 			t.Errorf("%s: the token was used: %t, %v", name, seen, err)
