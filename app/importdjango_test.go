@@ -128,6 +128,7 @@ func TestImportedNamesSignInAsTheyAre(t *testing.T) {
 	names := []string{
 		"Clara", "ciara", "CLARA", "a b@c+d", " in front", "e\u0301mile", "émile", "ﬁsh", "fish", "日本語", "'; --", "user#1",
 		strings.Repeat("ﷺ", 150),
+		manyWords(), // the longest key that an index cannot compress
 	}
 	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
 		var records []string
@@ -156,6 +157,17 @@ func TestImportedNamesSignInAsTheyAre(t *testing.T) {
 			}
 		}
 	})
+}
+
+// manyWords returns 150 characters, no two alike, each of which stands for a word or a number in brackets.
+func manyWords() string {
+	var list []rune
+	for _, r := range [][2]rune{{0x3300, 0x3357}, {0xFDF0, 0xFDFB}, {0x3220, 0x3243}, {0x3358, 0x3365}} {
+		for c := r[0]; c <= r[1]; c++ {
+			list = append(list, c)
+		}
+	}
+	return string(list)
 }
 
 // Nobody signs in with a hash that cannot be read, and nobody is told of it.
@@ -509,6 +521,33 @@ func TestAChangeMeanwhileStopsTheImport(t *testing.T) {
 		}
 		if _, err := s.App.Store.UserByID(t.Context(), 50); !errors.Is(err, models.ErrNotFound) {
 			t.Errorf("user 50: %v", err)
+		}
+	})
+}
+
+func TestTheHighestIDLeavesRoomForNewUsers(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		_, refused, err := importDump(t, s, djangoUser(9223372036854775807, "max"))
+		want := []string{`auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`}
+		if diff := cmp.Diff(want, withoutPlaces(refused)); !errors.Is(err, app.ErrRefused) || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		mustImport(t, s, djangoUser(9007199254740991, "high"))
+		if id := s.AddUser("next"); id != "9007199254740992" {
+			t.Errorf("the next id is %s", id)
+		}
+	})
+}
+
+func TestALongGroupNameIsRefusedByItsPlace(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		var b strings.Builder // no two parts alike, so that nothing can be compressed into an index
+		for i := 0; b.Len() < 40_000; i++ {
+			fmt.Fprintf(&b, "%x", i*2654435761)
+		}
+		report, refused, err := importDump(t, s, lines(djangoUser(7, "ada"), djangoGroup(1, b.String())), func(o *app.DjangoImport) { o.KeepGoing = true })
+		if err != nil || len(refused) != 1 || !strings.HasPrefix(refused[0], "record 2 (line 2, byte ") || report.Users.New != 1 {
+			t.Errorf("%v, refused %.200q, %+v", err, refused, report)
 		}
 	})
 }

@@ -11,8 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxUsername is the most characters a username may have, as in Django.
-const MaxUsername = 150
+// Bounds of what is read, those of Django or more: what is kept in memory, in an index or in a token has one.
+const (
+	maxName     = 150 // characters of names: of users, groups, permissions, apps and models
+	maxEmail    = 254 // characters
+	maxPassword = 512 // characters of a hash
+
+	maxID int64 = 1<<53 - 1 // the highest that JavaScript knows exactly; above it there is room for new ones
+)
 
 // parse reads the record in r.text.
 func (r *Reader) parse(at Position) (Record, error) {
@@ -68,9 +74,9 @@ func (r *Reader) user(f *fields, id int64) *User {
 	}
 	u := &User{
 		ID:       id,
-		Username: f.text(r.o.UsernameField, true), Email: f.text("email", false),
-		FirstName: f.text("first_name", false), LastName: f.text("last_name", false),
-		Password: f.text("password", true),
+		Username: f.text(r.o.UsernameField, true, maxName), Email: f.text("email", false, maxEmail),
+		FirstName: f.text("first_name", false, maxName), LastName: f.text("last_name", false, maxName),
+		Password: f.text("password", true, maxPassword),
 		IsActive: f.truth("is_active", true), IsStaff: f.truth("is_staff", false), IsSuperuser: f.truth("is_superuser", false),
 		LastLogin: f.moment("last_login"),
 		Groups:    f.keys("groups", 1), Permissions: f.keys("user_permissions", 3),
@@ -78,34 +84,34 @@ func (r *Reader) user(f *fields, id int64) *User {
 	if joined := f.moment("date_joined"); joined != nil {
 		u.DateJoined = *joined
 	}
-	if n := utf8.RuneCountInString(u.Username); f.err == nil && (n == 0 || n > MaxUsername) {
-		f.fail("its %q has %d characters; usernames have 1 to %d", r.o.UsernameField, n, MaxUsername)
+	if u.Username == "" {
+		f.fail("its %q is empty", r.o.UsernameField)
 	}
 	return u
 }
 
 func group(f *fields, id int64) *Group {
-	g := &Group{ID: id, Name: f.text("name", true), Permissions: f.keys("permissions", 3)}
-	if f.err == nil && g.Name == "" {
+	g := &Group{ID: id, Name: f.text("name", true, maxName), Permissions: f.keys("permissions", 3)}
+	if g.Name == "" {
 		f.fail("its name is empty")
 	}
 	return g
 }
 
 func permission(f *fields, id int64) *Permission {
-	p := &Permission{ID: id, Codename: f.text("codename", true)}
+	p := &Permission{ID: id, Codename: f.text("codename", true, maxName)}
 	var err error
 	if p.ContentType, err = key(f.values.get("content_type"), 2); err != nil {
 		f.fail(`its "content_type" %v`, err)
 	}
-	if f.err == nil && p.Codename == "" {
+	if p.Codename == "" {
 		f.fail("its codename is empty")
 	}
 	return p
 }
 
 func contentType(f *fields, id int64) *ContentType {
-	return &ContentType{ID: id, AppLabel: f.text("app_label", true), Model: f.text("model", true)}
+	return &ContentType{ID: id, AppLabel: f.text("app_label", true, maxName), Model: f.text("model", true, maxName)}
 }
 
 // fields reads the values of a record, and keeps the first that is wrong.
@@ -120,8 +126,9 @@ func (f *fields) fail(format string, args ...any) {
 	}
 }
 
-// text returns a text; an empty one for null, or for a field that is not there, where it need not be.
-func (f *fields) text(name string, required bool) string {
+// text returns a text of so many characters at most; an empty one for null, or for a field that is not there, where it
+// need not be.
+func (f *fields) text(name string, required bool, most int) string {
 	raw := f.values.get(name)
 	if !required && isNothing(raw) {
 		return ""
@@ -133,6 +140,9 @@ func (f *fields) text(name string, required bool) string {
 	text, err := textOf(raw)
 	if err != nil {
 		f.fail("its %q %v", name, err)
+	}
+	if n := utf8.RuneCountInString(text); n > most {
+		f.fail("its %q has %d characters, more than %d", name, n, most)
 	}
 	return text
 }
@@ -158,13 +168,13 @@ func (f *fields) moment(name string) *time.Time {
 	text, err := textOf(raw)
 	if err == nil {
 		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999"} { // the second with USE_TZ = False
-			if at, err := time.Parse(layout, text); err == nil && at.Year() > 0 {
-				at = at.UTC().Truncate(time.Microsecond)
+			at, err := time.Parse(layout, text)
+			if at = at.UTC().Truncate(time.Microsecond); err == nil && at.Year() >= 1 && at.Year() <= 9999 {
 				return &at
 			}
 		}
 	}
-	f.fail("its %q is no time as in 2026-01-31T12:00:00Z", name)
+	f.fail("its %q is no time as in 2026-01-31T12:00:00Z, of the years 1 to 9999 in UTC", name)
 	return nil
 }
 
@@ -192,7 +202,7 @@ func (f *fields) keys(name string, parts int) []Key {
 
 // key reads a primary key, or a natural one of so many parts.
 func key(raw []byte, parts int) (Key, error) {
-	wrong := fmt.Errorf("is neither a whole number above 0 nor a list of %d texts", parts)
+	wrong := fmt.Errorf("is neither a whole number from 1 to %d nor a list of %d texts of up to %d characters", maxID, parts, maxName)
 	if !bytes.HasPrefix(raw, []byte("[")) {
 		id, err := primaryKey(raw)
 		if err != nil || id == 0 {
@@ -207,7 +217,7 @@ func key(raw []byte, parts int) (Key, error) {
 	natural := make([]string, parts)
 	for i, raw := range list {
 		text, err := textOf(raw)
-		if err != nil {
+		if err != nil || utf8.RuneCountInString(text) > maxName {
 			return Key{}, wrong
 		}
 		natural[i] = text
@@ -221,8 +231,8 @@ func primaryKey(raw []byte) (int64, error) {
 		return 0, nil
 	}
 	id, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil || id <= 0 {
-		return 0, errors.New(`its "pk" is no whole number above 0, as ids are here`)
+	if err != nil || id <= 0 || id > maxID {
+		return 0, fmt.Errorf(`its "pk" is no whole number from 1 to %d, as ids are here`, maxID)
 	}
 	return id, nil
 }

@@ -120,16 +120,21 @@ func TestAMalformedRecordIsToldWithItsPlaceAndPassedOver(t *testing.T) {
 		{"no fields", `{"model":"auth.user","pk":7}`, `auth.user: "fields" is no object`},
 		{"fields that are none", `{"model":"auth.user","pk":7,"fields":[]}`, `auth.user: "fields" is no object`},
 		{"no pk", `{"model":"auth.user","fields":{}}`, `auth.user: it has no "pk"; dump users without --natural-primary: tokens name users by it`},
-		{"a pk of 0", `{"model":"auth.user","pk":0,"fields":{}}`, `auth.user: its "pk" is no whole number above 0, as ids are here`},
-		{"a negative pk", `{"model":"auth.user","pk":-7,"fields":{}}`, `auth.user: its "pk" is no whole number above 0, as ids are here`},
-		{"a pk that is a text", `{"model":"auth.user","pk":"7","fields":{}}`, `auth.user: its "pk" is no whole number above 0, as ids are here`},
-		{"a pk with a fraction", `{"model":"auth.user","pk":7.5,"fields":{}}`, `auth.user: its "pk" is no whole number above 0, as ids are here`},
-		{"a pk that is too large", `{"model":"auth.user","pk":9223372036854775808,"fields":{}}`, `auth.user: its "pk" is no whole number above 0, as ids are here`},
+		{"a pk of 0", `{"model":"auth.user","pk":0,"fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
+		{"a negative pk", `{"model":"auth.user","pk":-7,"fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
+		{"a pk that is a text", `{"model":"auth.user","pk":"7","fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
+		{"a pk with a fraction", `{"model":"auth.user","pk":7.5,"fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
+		{"a pk above what JavaScript knows", `{"model":"auth.user","pk":9007199254740992,"fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
+		{"a pk that is too large", `{"model":"auth.user","pk":9223372036854775808,"fields":{}}`, `auth.user: its "pk" is no whole number from 1 to 9007199254740991, as ids are here`},
 		{"no username", user(`"password":"!"`), `auth.user: it has no field "username"`},
 		{"no password", user(`"username":"a"`), `auth.user: it has no field "password"`},
 		{"a username of null", user(`"username":null,"password":"!"`), `auth.user: its "username" is no text`},
-		{"an empty username", user(`"username":"","password":"!"`), `auth.user: its "username" has 0 characters; usernames have 1 to 150`},
-		{"a long username", user(`"username":"` + strings.Repeat("é", 151) + `","password":"!"`), `auth.user: its "username" has 151 characters; usernames have 1 to 150`},
+		{"an empty username", user(`"username":"","password":"!"`), `auth.user: its "username" is empty`},
+		{"a long username", user(`"username":"` + strings.Repeat("é", 151) + `","password":"!"`), `auth.user: its "username" has 151 characters, more than 150`},
+		{"a long first name", user(`"username":"a","password":"!","first_name":"` + strings.Repeat("é", 151) + `"`), `auth.user: its "first_name" has 151 characters, more than 150`},
+		{"a long last name", user(`"username":"a","password":"!","last_name":"` + strings.Repeat("é", 151) + `"`), `auth.user: its "last_name" has 151 characters, more than 150`},
+		{"a long e-mail", user(`"username":"a","password":"!","email":"` + strings.Repeat("a", 255) + `"`), `auth.user: its "email" has 255 characters, more than 254`},
+		{"a long hash", user(`"username":"a","password":"` + strings.Repeat("a", 513) + `"`), `auth.user: its "password" has 513 characters, more than 512`},
 		{"a NUL", user(`"username":"a\u0000","password":"!"`), `auth.user: its "username" has a character NUL`},
 		{"half a character", user(`"username":"a\ud83e","password":"!"`), `auth.user: its "username" has half a character of UTF-16`},
 		{"the other half", user(`"username":"\udd8a a","password":"!"`), `auth.user: its "username" has half a character of UTF-16`},
@@ -137,12 +142,19 @@ func TestAMalformedRecordIsToldWithItsPlaceAndPassedOver(t *testing.T) {
 		{"an e-mail that is a number", user(`"username":"a","password":"!","email":7`), `auth.user: its "email" is no text`},
 		{"a truth that is a text", user(`"username":"a","password":"!","is_active":"false"`), `auth.user: its "is_active" is neither true nor false`},
 		{"a truth of null", user(`"username":"a","password":"!","is_superuser":null`), `auth.user: its "is_superuser" is neither true nor false`},
-		{"a date that is none", user(`"username":"a","password":"!","date_joined":"yesterday"`), `auth.user: its "date_joined" is no time as in 2026-01-31T12:00:00Z`},
+		{"a date that is none", user(`"username":"a","password":"!","date_joined":"yesterday"`), `auth.user: its "date_joined" is no time as in 2026-01-31T12:00:00Z, of the years 1 to 9999 in UTC`},
+		{"a date that is after the year 9999 in UTC", user(`"username":"a","password":"!","date_joined":"9999-12-31T23:59:59.999999-12:00"`), `auth.user: its "date_joined" is no time as in 2026-01-31T12:00:00Z, of the years 1 to 9999 in UTC`},
+		{"a date that is before the year 1 in UTC", user(`"username":"a","password":"!","last_login":"0001-01-01T00:00:00+14:00"`), `auth.user: its "last_login" is no time as in 2026-01-31T12:00:00Z, of the years 1 to 9999 in UTC`},
 		{"groups of null", user(`"username":"a","password":"!","groups":null`), `auth.user: its "groups" is no list`},
-		{"a group by half a key", user(`"username":"a","password":"!","groups":[[]]`), `auth.user: in its "groups" a key is neither a whole number above 0 nor a list of 1 texts`},
-		{"a permission by half a key", user(`"username":"a","password":"!","user_permissions":[["a","b"]]`), `auth.user: in its "user_permissions" a key is neither a whole number above 0 nor a list of 3 texts`},
+		{"a group by half a key", user(`"username":"a","password":"!","groups":[[]]`), `auth.user: in its "groups" a key is neither a whole number from 1 to 9007199254740991 nor a list of 1 texts of up to 150 characters`},
+		{"a permission by half a key", user(`"username":"a","password":"!","user_permissions":[["a","b"]]`), `auth.user: in its "user_permissions" a key is neither a whole number from 1 to 9007199254740991 nor a list of 3 texts of up to 150 characters`},
+		{"a group by a long key", user(`"username":"a","password":"!","groups":[["` + strings.Repeat("g", 151) + `"]]`), `auth.user: in its "groups" a key is neither a whole number from 1 to 9007199254740991 nor a list of 1 texts of up to 150 characters`},
 		{"a group without a name", `{"model":"auth.group","pk":7,"fields":{"name":"","permissions":[]}}`, `auth.group: its name is empty`},
-		{"a permission of nothing", `{"model":"auth.permission","pk":7,"fields":{"codename":"x"}}`, `auth.permission: its "content_type" is neither a whole number above 0 nor a list of 2 texts`},
+		{"a permission of nothing", `{"model":"auth.permission","pk":7,"fields":{"codename":"x"}}`, `auth.permission: its "content_type" is neither a whole number from 1 to 9007199254740991 nor a list of 2 texts of up to 150 characters`},
+		{"a group with a long name", `{"model":"auth.group","pk":7,"fields":{"name":"` + strings.Repeat("é", 151) + `","permissions":[]}}`, `auth.group: its "name" has 151 characters, more than 150`},
+		{"a long codename", `{"model":"auth.permission","pk":7,"fields":{"codename":"` + strings.Repeat("x", 151) + `","content_type":1}}`, `auth.permission: its "codename" has 151 characters, more than 150`},
+		{"a long app", `{"model":"contenttypes.contenttype","pk":7,"fields":{"app_label":"` + strings.Repeat("x", 151) + `","model":"a"}}`, `contenttypes.contenttype: its "app_label" has 151 characters, more than 150`},
+		{"a long model", `{"model":"contenttypes.contenttype","pk":7,"fields":{"app_label":"a","model":"` + strings.Repeat("x", 151) + `"}}`, `contenttypes.contenttype: its "model" has 151 characters, more than 150`},
 		{"a huge field", user(`"username":"` + strings.Repeat("a", 1<<20) + `","password":"!"`), "it is longer than 1048576 bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -235,12 +247,32 @@ func TestWhatIsWrongIsNotRepeated(t *testing.T) {
 	}
 }
 
+// What has its bound in Django is imported up to it.
+func TestAUserAtTheBounds(t *testing.T) {
+	name, email, hash := strings.Repeat("é", 150), strings.Repeat("a", 254), strings.Repeat("h", 512)
+	dump := fmt.Sprintf(`[{"model":"auth.user","pk":9007199254740991,"fields":{"username":%q,"first_name":%q,"last_name":%q,"email":%q,"password":%q,"groups":[[%q]]}}]`,
+		name, name, name, email, hash, name)
+	records, faults := all(strings.NewReader(dump), django.Options{})
+	if faults != nil {
+		t.Fatal(faults)
+	}
+	want := &django.User{
+		ID: 1<<53 - 1, Username: name, FirstName: name, LastName: name, Email: email, Password: hash, IsActive: true,
+		Groups: []django.Key{{Natural: []string{name}}},
+	}
+	if diff := cmp.Diff(want, records[0].User); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestTimesOfDjango(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"2019-05-17T08:30:00.123Z":      time.Date(2019, 5, 17, 8, 30, 0, 123000000, time.UTC),
 		"2019-05-17T08:30:00Z":          time.Date(2019, 5, 17, 8, 30, 0, 0, time.UTC),
 		"2019-05-17T10:30:00.123+02:00": time.Date(2019, 5, 17, 8, 30, 0, 123000000, time.UTC),
 		"2019-05-17T08:30:00":           time.Date(2019, 5, 17, 8, 30, 0, 0, time.UTC), // USE_TZ = False
+		"0001-01-01T00:00:00Z":          time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC),
+		"9999-12-31T23:59:59.999999Z":   time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC),
 		"2019-05-17T08:30:00.123":       time.Date(2019, 5, 17, 8, 30, 0, 123000000, time.UTC),
 	} {
 		dump := `[{"model":"auth.user","pk":1,"fields":{"username":"a","password":"","date_joined":"` + text + `"}}]`
@@ -334,7 +366,7 @@ func FuzzReader(f *testing.F) {
 				t.Errorf("a record at %v, behind one at byte %d", place, at)
 			}
 			at = place.Byte
-			if u := record.User; u != nil && (u.ID <= 0 || u.Username == "" || strings.ContainsRune(u.Username, 0)) {
+			if u := record.User; u != nil && (u.ID <= 0 || u.ID > 1<<53-1 || u.Username == "" || strings.ContainsRune(u.Username, 0)) {
 				t.Errorf("the user %+v", u)
 			}
 		}
