@@ -60,7 +60,7 @@ type DjangoReport struct {
 	PasswordsKept int            // that are others in the dump, and were set or used here since
 	Unreadable    map[string]int // passwords that nobody can sign in with, by the name of their algorithm
 	Bare          int            // permissions without the name of an app in front
-	Ignored       map[string]int // records of other models
+	Ignored       map[string]int // records of other models, as django.Survey has them
 }
 
 // ErrRefused says that there are records which cannot be imported, and that nothing was written for that.

@@ -115,7 +115,7 @@ func (i *Importer) change(ctx context.Context, write func(models.Store) error) e
 
 func (i *Importer) role(ctx context.Context, tx models.Store, r models.Role) (ImportOutcome, error) {
 	if isPersonal(r.Name) {
-		return importRefused("the name %q is kept for a role of one user", r.Name), nil
+		return importRefused("the name %.80q is kept for a role of one user", r.Name), nil
 	}
 	found, err := tx.RolesNamed(ctx, []string{r.Name})
 	if err != nil {
@@ -133,7 +133,7 @@ func (i *Importer) saveRole(ctx context.Context, tx models.Store, r models.Role,
 		case slices.Equal(slices.Sorted(slices.Values(found[at].Permissions)), r.Permissions):
 			return ImportOutcome{Change: ImportUnchanged}, nil
 		case found[at].Description != importedRole:
-			return importRefused("there is a role %q already, which no import made, with other permissions", r.Name), nil
+			return importRefused("there is a role %.80q already, which no import made, with other permissions", r.Name), nil
 		}
 	}
 	if i.o.DryRun {
@@ -143,6 +143,7 @@ func (i *Importer) saveRole(ctx context.Context, tx models.Store, r models.Role,
 	return outcome, tx.SaveRole(ctx, &r)
 }
 
+// importRefused says why something was refused. What was imported is to be quoted in it, and not at any length.
 func importRefused(format string, args ...any) ImportOutcome {
 	return ImportOutcome{Change: ImportRefused, Why: fmt.Sprintf(format, args...)}
 }
@@ -238,9 +239,9 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 	named, sameName := b.byName[u.User.Username]
 	switch {
 	case sameName && named.ID != u.User.ID:
-		return importRefused("the user %q is here already, with the id %d and not %d", named.Username, named.ID, u.User.ID), nil
+		return importRefused("the user %.80q is here already, with the id %d and not %d", named.Username, named.ID, u.User.ID), nil
 	case sameID && !sameName:
-		return importRefused("the id %d is that of the user %q here, and not of %q", here.ID, here.Username, u.User.Username), nil
+		return importRefused("the id %d is that of the user %.80q here, and not of %.80q", here.ID, here.Username, u.User.Username), nil
 	}
 	names, why := b.roleNames(u)
 	if why != "" {
@@ -268,7 +269,7 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 func (b *importBatch) roleNames(u ImportedUser) (names []string, why string) {
 	for _, name := range u.Roles {
 		if !b.roles[name] {
-			return nil, fmt.Sprintf("the user %q has the role %q, which was refused", u.User.Username, name)
+			return nil, fmt.Sprintf("the user %.80q has the role %.80q, which was refused", u.User.Username, name)
 		}
 	}
 	names = slices.Clone(u.Roles)
@@ -285,7 +286,7 @@ func (b *importBatch) add(u models.User, names []string) ImportOutcome {
 		u.UsernameKey = ownKey(u.UsernameKey, u.ID)
 	}
 	if b.keys[u.UsernameKey] {
-		return importRefused("a user looks like %q, and another one has even the name %q", u.Username, u.UsernameKey)
+		return importRefused("a user looks like %.80q, and another one has even the name %.80q", u.Username, u.UsernameKey)
 	}
 	if u.DateJoined.IsZero() {
 		u.DateJoined = b.now

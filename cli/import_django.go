@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -299,11 +300,13 @@ func (s *importScreen) warn(r app.DjangoReport) {
 	}
 	warn(r.PasswordsKept, "users who keep the password that they set or used here (--overwrite-passwords takes the dump's): %d", r.PasswordsKept)
 	warn(r.Bare, "permissions without the name of an app in front, for the dump does not have their content type: %d", r.Bare)
-	ignored := 0
-	for _, n := range r.Ignored {
-		ignored += n
+	ignored, names := 0, []string{}
+	for _, name := range slices.Sorted(maps.Keys(r.Ignored)) {
+		ignored += r.Ignored[name]
+		if name != "" {
+			names = append(names, strconv.Quote(name))
+		}
 	}
-	names := slices.Sorted(maps.Keys(r.Ignored))
 	more := ""
 	if len(names) > 5 {
 		names, more = names[:5], ", …"

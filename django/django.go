@@ -25,8 +25,8 @@ func (p Position) String() string {
 	return fmt.Sprintf("record %d (line %d, byte %d)", p.Record, p.Line, p.Byte)
 }
 
-// Error is what is wrong with a dump at a place. It never repeats what stands there but the names of models and fields,
-// usernames and keys.
+// Error is what is wrong with a dump at a place. It never repeats what stands there but usernames and keys, and of these
+// the beginning, quoted, so that a terminal does not take it for a command.
 type Error struct {
 	At     Position
 	Reason string
@@ -58,7 +58,7 @@ func (k Key) String() string {
 	if k.ID != 0 {
 		return fmt.Sprint(k.ID)
 	}
-	return fmt.Sprintf("%q", k.Natural)
+	return fmt.Sprintf("%.80q", k.Natural)
 }
 
 // User is a record of the user model. What a model of one's own does not have is empty; such a user is active.

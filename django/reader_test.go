@@ -302,13 +302,15 @@ func users(n int) io.Reader {
 	return out
 }
 
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 func TestMemoryDoesNotGrowWithTheDump(t *testing.T) {
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	const n = 50_000
 	before := heap()
 	var most uint64

@@ -20,7 +20,7 @@ type Role struct {
 // some thirty bytes, which tell a second one of that id or name.
 type Survey struct {
 	Users   int            // records that can be imported, but for what they refer to
-	Ignored map[string]int // records of other models, by model
+	Ignored map[string]int // records of other models, by the beginning of its name; "": those of models beyond the 300th
 	Bare    int            // permissions that carry their codename alone, for their content type is not in the dump
 
 	own          []string // names of permissions that a bare codename may not have
@@ -102,9 +102,23 @@ func (s *Survey) add(record Record) (reason string) {
 	case record.ContentType != nil:
 		s.contentTypes[record.ContentType.ID] = *record.ContentType
 	default:
-		s.Ignored[record.Model]++
+		s.ignore(record.Model)
 	}
 	return ""
+}
+
+// Bounds of what is kept of other models: a dump may have any names.
+const (
+	maxIgnored     = 300
+	maxIgnoredName = 80 // characters
+)
+
+func (s *Survey) ignore(model string) {
+	name := fmt.Sprintf("%.*s", maxIgnoredName, model)
+	if _, ok := s.Ignored[name]; !ok && len(s.Ignored) >= maxIgnored {
+		name = ""
+	}
+	s.Ignored[name]++
 }
 
 // again says why the user cannot be, where the dump had one of that id or name before.
@@ -115,7 +129,7 @@ func (s *Survey) again(u *User) (reason string) {
 	}
 	name := maphash.String(s.seed, u.Username)
 	if _, ok := s.names[name]; ok {
-		return fmt.Sprintf("the dump had a user %q before", u.Username)
+		return fmt.Sprintf("the dump had a user %.80q before", u.Username)
 	}
 	s.ids[word] |= bit
 	s.names[name] = struct{}{}
@@ -205,14 +219,14 @@ func (s *Survey) Member(at Position, u *User) (roles, permissions []string, err 
 			ok = s.groupExists[name]
 		}
 		if !ok {
-			return nil, nil, &Error{At: at, Reason: fmt.Sprintf("the user %q is in group %s, which cannot be taken from the dump; dump auth.group, too", u.Username, k)}
+			return nil, nil, &Error{At: at, Reason: fmt.Sprintf("the user %.80q is in group %s, which cannot be taken from the dump; dump auth.group, too", u.Username, k)}
 		}
 		roles = append(roles, name)
 	}
 	slices.Sort(roles)
 	permissions, reason := s.permissionsOf(u.Permissions)
 	if reason != "" {
-		return nil, nil, &Error{At: at, Reason: fmt.Sprintf("the user %q: %s", u.Username, reason)}
+		return nil, nil, &Error{At: at, Reason: fmt.Sprintf("the user %.80q: %s", u.Username, reason)}
 	}
 	return slices.Compact(roles), permissions, nil
 }

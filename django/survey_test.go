@@ -205,6 +205,28 @@ func TestASurveyCountsWhatIsNotImported(t *testing.T) {
 	}
 }
 
+// However many models a dump has, and however long their names are, little is kept of them.
+func TestASurveyKeepsLittleOfWhatIsIgnored(t *testing.T) {
+	out, in := io.Pipe()
+	go func() {
+		for i := range 500 {
+			_, _ = fmt.Fprintf(in, `{"model":"%06d%s"}`+"\n", i, strings.Repeat("é", 100_000))
+		}
+		_ = in.Close()
+	}()
+	before := heap()
+	s, err := django.NewSurvey(django.NewReader(out, django.Options{}), nil, func(e *django.Error) { t.Error(e) }, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grown := int64(heap()) - int64(before); grown > 1<<20 {
+		t.Errorf("the survey keeps %d bytes", grown)
+	}
+	if len(s.Ignored) != 301 || s.Ignored["000007"+strings.Repeat("é", 74)] != 1 || s.Ignored[""] != 200 {
+		t.Errorf("%d names, %d beyond", len(s.Ignored), s.Ignored[""])
+	}
+}
+
 func TestASurveyEndsWhereTheDumpCannotBeRead(t *testing.T) {
 	for _, in := range []io.Reader{strings.NewReader("[" + ada), strings.NewReader("")} {
 		if s, err := django.NewSurvey(django.NewReader(in, django.Options{}), nil, func(*django.Error) {}, func(int) {}); err == nil {
