@@ -16,6 +16,7 @@ import (
 
 	"latchkey/app"
 	"latchkey/auth"
+	"latchkey/fault"
 	"latchkey/internal/testkit"
 	"latchkey/models"
 )
@@ -550,4 +551,67 @@ func TestALongGroupNameIsRefusedByItsPlace(t *testing.T) {
 			t.Errorf("%v, refused %.200q, %+v", err, refused, report)
 		}
 	})
+}
+
+// numbered returns names of so many characters that differ in their numbers.
+func numbered(count, length int, filler string) []string {
+	names := make([]string, count)
+	for i := range names {
+		names[i] = fmt.Sprintf("%03d", i) + strings.Repeat(filler, length-3)
+	}
+	return names
+}
+
+// Whoever is imported can sign in: the access token names the roles, and has room for so many.
+func TestAUserHasNoMoreRolesThanATokenCanCarry(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		names     []string
+		here      []string // roles that were given here
+		permitted bool
+	}{
+		{"8192 bytes", append(numbered(53, 150, "n"), strings.Repeat("n", 79)), nil, true},
+		{"8193 bytes", append(numbered(53, 150, "n"), strings.Repeat("n", 80)), nil, false},
+		{"few that JSON makes longer", numbered(9, 150, "<"), nil, true},
+		{"one more of these", numbered(10, 150, "<"), nil, false},
+		{"as many as a user of a large site may have", numbered(400, 28, "n"), nil, false},
+		{"with those that were given here", numbered(53, 150, "n"), []string{strings.Repeat("h", 79)}, true},
+		{"with one more that was given here", numbered(53, 150, "n"), []string{strings.Repeat("h", 80)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+				before := djangoUser(7, "ada", ownHash(t, s))
+				mustImport(t, s, before)
+				for _, name := range slices.Concat(test.here, test.names) {
+					if err := s.App.Store.SaveRole(t.Context(), &models.Role{Name: name, Permissions: []string{}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// The same bound holds for what is given here.
+				err := s.App.Auth.SetRoles(t.Context(), 7, slices.Concat(test.here, test.names))
+				if errors.Is(err, fault.New(fault.KindBadUserInput)) == test.permitted || (err == nil) != test.permitted {
+					t.Errorf("given here: %v", err)
+				}
+				if err := s.App.Auth.SetRoles(t.Context(), 7, test.here); err != nil {
+					t.Fatal(err)
+				}
+
+				var groups, keys []string
+				for i, name := range test.names {
+					groups = append(groups, djangoGroup(int64(i+1), name))
+					keys = append(keys, fmt.Sprint(i+1))
+				}
+				dump := lines(djangoUser(7, "ada", ownHash(t, s), `"groups":[`+strings.Join(keys, ",")+`]`), lines(groups...))
+				for _, dry := range []bool{true, false} {
+					_, refused, err := importDump(t, s, dump, func(o *app.DjangoImport) { o.DryRun = dry })
+					want := []string{fmt.Sprintf(`the user "ada" has %d roles, whose names do not fit into a token`, len(test.here)+len(test.names))}
+					if test.permitted && (err != nil || refused != nil) ||
+						!test.permitted && (!errors.Is(err, app.ErrRefused) || !slices.Equal(withoutPlaces(refused), want)) {
+						t.Errorf("dry %t: %v, refused %.300q", dry, err, refused)
+					}
+				}
+				s.SignIn("ada")
+			})
+		})
+	}
 }

@@ -30,8 +30,11 @@ func (s *Service) SetActive(ctx context.Context, userID int64, active bool) erro
 	})
 }
 
-// SetRoles gives a user exactly the roles of those names. Access tokens with the old ones are STALE at once.
+// SetRoles gives a user exactly the roles of those names; BAD_USER_INPUT where no token could carry them. Access tokens with the old ones are STALE at once.
 func (s *Service) SetRoles(ctx context.Context, userID int64, names []string) error {
+	if !fitToken(names) {
+		return fault.BadUserInput("The names of so many roles do not fit into a token.", "roles")
+	}
 	return s.change(ctx, userID, func(tx models.Store) (map[string]any, error) {
 		return map[string]any{"roles": slices.Sorted(slices.Values(names))}, tx.SetUserRoles(ctx, userID, names)
 	})

@@ -158,7 +158,7 @@ func isPersonal(name string) bool {
 }
 
 // Users writes users, some hundred at most, in one transaction. One whose id or username another user has is refused,
-// and so is one with a role that was. A username that only looks like another one is none of these: it gets a
+// and so is one with a role that was, or with more roles than a token can carry. A username that only looks like another one is none of these: it gets a
 // look-alike key that no new name can have. With strict, ErrImportRefused and nothing written where one is refused.
 func (i *Importer) Users(ctx context.Context, list []ImportedUser, strict bool) ([]ImportOutcome, error) {
 	var outcomes []ImportOutcome
@@ -243,7 +243,7 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 	case sameID && !sameName:
 		return importRefused("the id %d is that of the user %.80q here, and not of %.80q", here.ID, here.Username, u.User.Username), nil
 	}
-	names, why := b.roleNames(u)
+	names, why := b.roleNames(here, u)
 	if why != "" {
 		return ImportOutcome{Change: ImportRefused, Why: why}, nil
 	}
@@ -265,8 +265,9 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 	return outcome, err
 }
 
-// roleNames returns the roles that the import gives the user, sorted, or why it cannot.
-func (b *importBatch) roleNames(u ImportedUser) (names []string, why string) {
+// roleNames returns the roles of the user after the import, sorted, or why that cannot be: those that it brings, and
+// those that the user has here and that no import made.
+func (b *importBatch) roleNames(here models.User, u ImportedUser) (names []string, why string) {
 	for _, name := range u.Roles {
 		if !b.roles[name] {
 			return nil, fmt.Sprintf("the user %.80q has the role %.80q, which was refused", u.User.Username, name)
@@ -275,6 +276,14 @@ func (b *importBatch) roleNames(u ImportedUser) (names []string, why string) {
 	names = slices.Clone(u.Roles)
 	if len(u.Permissions) > 0 {
 		names = append(names, personalRole(u.User.ID))
+	}
+	for _, r := range here.Roles {
+		if _, imported := b.roles[r.Name]; !imported && r.Description != importedRole {
+			names = append(names, r.Name)
+		}
+	}
+	if !fitToken(names) {
+		return nil, fmt.Sprintf("the user %.80q has %d roles, whose names do not fit into a token", u.User.Username, len(names))
 	}
 	slices.Sort(names)
 	return names, ""
@@ -303,12 +312,6 @@ func (b *importBatch) add(u models.User, names []string) ImportOutcome {
 // update makes the user that is here what is imported.
 func (b *importBatch) update(ctx context.Context, here, u models.User, names []string) (ImportOutcome, error) {
 	next, kept := b.merged(here, u)
-	for _, r := range here.Roles {
-		if _, imported := b.roles[r.Name]; !imported && r.Description != importedRole {
-			names = append(names, r.Name)
-		}
-	}
-	slices.Sort(names)
 	profile := !sameUser(here, next)
 	roles := !slices.Equal(here.RoleNames(), names)
 	outcome := ImportOutcome{Change: ImportUnchanged, PasswordKept: kept}
