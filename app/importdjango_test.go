@@ -615,3 +615,33 @@ func TestAUserHasNoMoreRolesThanATokenCanCarry(t *testing.T) {
 		})
 	}
 }
+
+func TestARoleThatWasMadeHereStaysThoughAGroupHasItsName(t *testing.T) {
+	for _, test := range []struct {
+		name, group string
+		refused     int
+		groups      string // of the user, in the dump
+	}{
+		{"the group's permissions are the same", djangoGroup(5, "staff"), 0, ""},
+		{"and the user is in it", djangoGroup(5, "staff"), 0, "5"},
+		{"the group was refused", djangoGroup(5, "staff", "edit"), 1, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+				mustImport(t, s, djangoUser(7, "ada"))
+				if err := s.App.Store.SaveRole(t.Context(), &models.Role{Name: "staff", Permissions: []string{}}); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.App.Store.SetUserRoles(t.Context(), 7, []string{"staff"}); err != nil {
+					t.Fatal(err)
+				}
+				dump := lines(djangoUser(7, "ada", `"groups":[`+test.groups+`]`), test.group)
+				report, refused, err := importDump(t, s, dump, func(o *app.DjangoImport) { o.KeepGoing = true })
+				if err != nil || len(refused) != test.refused || report.Users != (app.DjangoCounts{Unchanged: 1}) {
+					t.Errorf("%v, refused %q, %+v", err, refused, report)
+				}
+				wantRoles("staff")(t, s, userByID(t, s, 7))
+			})
+		})
+	}
+}

@@ -278,7 +278,7 @@ func (b *importBatch) roleNames(here models.User, u ImportedUser) (names []strin
 		names = append(names, personalRole(u.User.ID))
 	}
 	for _, r := range here.Roles {
-		if _, imported := b.roles[r.Name]; !imported && r.Description != importedRole {
+		if r.Description != importedRole && !slices.Contains(names, r.Name) {
 			names = append(names, r.Name)
 		}
 	}
