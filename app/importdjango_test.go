@@ -645,3 +645,18 @@ func TestARoleThatWasMadeHereStaysThoughAGroupHasItsName(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsWrittenOfARefusedUser(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		mustImport(t, s, lines(djangoUser(1, "clara"), djangoUser(9, "clara#2"))) // which would be the key of another Clara
+		_, refused, err := importDump(t, s, djangoUser(2, "Clara", `"user_permissions":[["x","shop","y"]]`),
+			func(o *app.DjangoImport) { o.KeepGoing = true })
+		want := []string{`a user looks like "Clara", and another one has even the name "clara#2"`}
+		if diff := cmp.Diff(want, withoutPlaces(refused)); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		if roles, err := s.App.Store.RolesNamed(t.Context(), []string{"user:2"}); err != nil || len(roles) > 0 {
+			t.Errorf("roles %v, %v", roles, err)
+		}
+	})
+}

@@ -247,6 +247,11 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 	if why != "" {
 		return ImportOutcome{Change: ImportRefused, Why: why}, nil
 	}
+	if !sameID {
+		if u.User.UsernameKey, why = b.freeKey(u.User); why != "" {
+			return ImportOutcome{Change: ImportRefused, Why: why}, nil
+		}
+	}
 	role := ImportOutcome{Change: ImportUnchanged}
 	if len(u.Permissions) > 0 {
 		var err error
@@ -289,14 +294,19 @@ func (b *importBatch) roleNames(here models.User, u ImportedUser) (names []strin
 	return names, ""
 }
 
+// freeKey returns a look-alike key for a new user, or why there is none.
+func (b *importBatch) freeKey(u models.User) (key, why string) {
+	key = username.Skeleton(u.Username)
+	if b.keys[key] {
+		key = ownKey(key, u.ID)
+	}
+	if b.keys[key] {
+		return "", fmt.Sprintf("a user looks like %.80q, and another one has even the name %.80q", u.Username, key)
+	}
+	return key, ""
+}
+
 func (b *importBatch) add(u models.User, names []string) ImportOutcome {
-	u.UsernameKey = username.Skeleton(u.Username)
-	if b.keys[u.UsernameKey] {
-		u.UsernameKey = ownKey(u.UsernameKey, u.ID)
-	}
-	if b.keys[u.UsernameKey] {
-		return importRefused("a user looks like %.80q, and another one has even the name %.80q", u.Username, u.UsernameKey)
-	}
 	if u.DateJoined.IsZero() {
 		u.DateJoined = b.now
 	}
