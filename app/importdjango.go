@@ -280,14 +280,15 @@ func (r *djangoRun) record(ctx context.Context, report DjangoReport, finished bo
 	})
 }
 
-// algorithm returns the name of the algorithm of a hash, for people, and whether sign-ins can read it.
+// algorithm returns the name of the algorithm of a hash, for people, and whether sign-ins can read it. It is one of those
+// that Django had, and of ours: what else stands there may be anything, a password in the clear, too.
 func algorithm(hash string) (name string, readable bool) {
-	name, _, found := strings.Cut(hash, "$")
-	if password.Readable(hash) {
-		return name, true
+	name, _, _ = strings.Cut(strings.TrimPrefix(hash, "$"), "$")
+	switch name {
+	case "argon2id", "argon2", "bcrypt", "bcrypt_sha256", "crypt", "md5", "pbkdf2_sha1", "pbkdf2_sha256", "scrypt", "sha1",
+		"unsalted_md5", "unsalted_sha1":
+	default:
+		name = "unknown"
 	}
-	if !found || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return "unknown", false // it may be anything, a password in the clear, too
-	}
-	return name, false
+	return name, password.Readable(hash)
 }

@@ -188,6 +188,47 @@ func TestAnUnreadablePasswordIsNone(t *testing.T) {
 	})
 }
 
+// Of each hash that is imported the report says whether a sign-in can read it.
+func TestEveryUnreadablePasswordIsCounted(t *testing.T) {
+	const (
+		bcryptTag = "$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+		salt, tag = "c2FsdHNhbHQ", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	)
+	for _, test := range []struct{ name, hash, want string }{
+		{"argon2id", "argon2$argon2id$v=19$m=512,t=2,p=2$" + salt + "$" + tag, ""},
+		{"argon2i", "argon2$argon2i$v=19$m=512,t=2,p=2$" + salt + "$" + tag, ""},
+		{"argon2d", "argon2$argon2d$v=19$m=512,t=2,p=2$" + salt + "$" + tag, "argon2"},
+		{"argon2, cut off", "argon2$argon2id$v=19$m=512,t=2,p=2$" + salt, "argon2"},
+		{"bcrypt, cost 14", "bcrypt_sha256$$2b$14" + bcryptTag, ""},
+		{"bcrypt, cost 15", "bcrypt_sha256$$2b$15" + bcryptTag, "bcrypt_sha256"},
+		{"bcrypt without Django's name", "$2b$12" + bcryptTag, "unknown"},
+		{"pbkdf2", "pbkdf2_sha256$5000000$s$" + tag + "=", ""},
+		{"pbkdf2 above the bound", "pbkdf2_sha256$5000001$s$" + tag + "=", "pbkdf2_sha256"},
+		{"pbkdf2, cut off", "pbkdf2_sha256$260000$abc", "pbkdf2_sha256"},
+		{"pbkdf2, the tag cut off", "pbkdf2_sha1$260000$s$AAAA", "pbkdf2_sha1"},
+		{"our own", "$argon2id$v=19$m=19456,t=2,p=1$" + salt + "$" + tag, ""},
+		{"our own, cut off", "$argon2id$v=19$m=19456,t=2,p=1$" + salt, "argon2id"},
+		{"our own, too much work", "$argon2id$v=19$m=4294967295,t=2,p=1$" + salt + "$" + tag, "argon2id"},
+		{"no password", "!abc", ""},
+		{"a dollar", "$", "unknown"},
+		{"a password in the clear", "swordfish$1", "unknown"},
+		{"another algorithm", "legacy_sha$s$68617368", "unknown"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+				report := mustImport(t, s, djangoUser(1, "ada", fmt.Sprintf(`"password":%q`, test.hash)))
+				want := map[string]int{}
+				if test.want != "" {
+					want[test.want] = 1
+				}
+				if diff := cmp.Diff(want, report.Unreadable); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatASecondImportChanges(t *testing.T) {
 	const (
 		untouched = "access and refresh go on"
