@@ -290,6 +290,16 @@ func TestWhatASecondImportChanges(t *testing.T) {
 			check: wantHash("pbkdf2_sha256$1$s$bmV3"),
 		},
 		{
+			name: "a hash that only looks like one of ours", more: []string{`"password":"pbkdf2_sha256$1$s$bmV3"`},
+			want: app.DjangoCounts{Updated: 1}, tokens: out,
+			before: func(t *testing.T, s *testkit.Server, u models.User) {
+				if _, err := s.App.Store.ReplacePasswordHash(t.Context(), u.ID, u.PasswordHash, "$2b$12$c2FsdA"); err != nil {
+					t.Fatal(err)
+				}
+			},
+			check: wantHash("pbkdf2_sha256$1$s$bmV3"),
+		},
+		{
 			name: "a password that was used here", more: []string{`"password":"pbkdf2_sha256$1$s$bmV3"`},
 			want: app.DjangoCounts{Unchanged: 1}, tokens: untouched, check: wantHash("$argon2id$"),
 		},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/auth/password"
 	"latchkey/auth/username"
 	"latchkey/models"
 )
@@ -158,8 +159,8 @@ func isPersonal(name string) bool {
 }
 
 // Users writes users, some hundred at most, in one transaction. One whose id or username another user has is refused,
-// and so is one with a role that was, or with more roles than a token can carry. A username that only looks like another one is none of these: it gets a
-// look-alike key that no new name can have. With strict, ErrImportRefused and nothing written where one is refused.
+// and so is one with a role that was, or with more roles than a token can carry. A username that only looks like another
+// one is none of these: it gets a look-alike key that no new name can have. With strict, ErrImportRefused and nothing written where one is refused.
 func (i *Importer) Users(ctx context.Context, list []ImportedUser, strict bool) ([]ImportOutcome, error) {
 	var outcomes []ImportOutcome
 	err := i.change(ctx, func(tx models.Store) error {
@@ -368,7 +369,9 @@ func (b *importBatch) merged(here, u models.User) (next models.User, kept bool) 
 
 // isOwnHash reports whether the hash was made here: by a change of the password, or by a sign-in with one that was
 // imported. Django's forms have the name of an algorithm in front, and what has none is no password.
-func isOwnHash(hash models.Secret) bool { return strings.HasPrefix(string(hash), "$") }
+func isOwnHash(hash models.Secret) bool {
+	return strings.HasPrefix(string(hash), "$") && password.Readable(string(hash))
+}
 
 // sameUser reports whether UpdateUser would change nothing.
 func sameUser(a, b models.User) bool {
