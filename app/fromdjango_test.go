@@ -39,6 +39,7 @@ func TestTheExampleFromDjango(t *testing.T) {
 	want := strings.Split(`== import
 users: 2 new, 0 updated, 0 unchanged
 roles: 1 new, 0 updated, 0 unchanged
+superusers: 0 new, 0 no longer
 
 == Ada's old access token
 {"content":"This view is protected"}

@@ -53,14 +53,27 @@ func (c *DjangoCounts) count(change auth.ImportChange) {
 	}
 }
 
+// DjangoSuperusers is how many users become superusers, and how many are one no longer.
+type DjangoSuperusers struct{ New, Gone int }
+
+func (s *DjangoSuperusers) count(change int) {
+	switch change {
+	case 1:
+		s.New++
+	case -1:
+		s.Gone++
+	}
+}
+
 // DjangoReport is what an import did, or in a dry run would do.
 type DjangoReport struct {
 	Users, Roles  DjangoCounts
-	Refused       int            // records that cannot be imported, these users and roles among them
-	PasswordsKept int            // that are others in the dump, and were set or used here since
-	Unreadable    map[string]int // passwords that nobody can sign in with, by the name of their algorithm
-	Bare          int            // permissions without the name of an app in front
-	Ignored       map[string]int // records of other models, as django.Survey has them
+	Superusers    DjangoSuperusers // of the users
+	Refused       int              // records that cannot be imported, these users and roles among them
+	PasswordsKept int              // that are others in the dump, and were set or used here since
+	Unreadable    map[string]int   // passwords that nobody can sign in with, by the name of their algorithm
+	Bare          int              // permissions without the name of an app in front
+	Ignored       map[string]int   // records of other models, as django.Survey has them
 }
 
 // ErrRefused says that there are records which cannot be imported, and that nothing was written for that.
@@ -260,6 +273,7 @@ func (p *djangoPass) flush(ctx context.Context) error {
 			continue // nothing was written
 		}
 		p.report.Users.count(o.Change)
+		p.report.Superusers.count(o.Superuser)
 		if o.PasswordKept {
 			p.report.PasswordsKept++
 		} else if name, ok := algorithm(string(p.batch[i].User.PasswordHash)); !ok && o.Change != auth.ImportRefused {

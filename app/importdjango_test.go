@@ -711,3 +711,21 @@ func TestNothingIsWrittenOfARefusedUser(t *testing.T) {
 		}
 	})
 }
+
+// Who starts a server before the import has a superuser whom the dump does not know.
+func TestTheSuperuserOfTheFirstStartIsInTheWay(t *testing.T) {
+	const hint = "; where that is the superuser whom the first start made, import into an empty database"
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		if _, err := s.App.EnsureSuperuser(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, refused, err := importDump(t, s, lines(djangoUser(1, "ada"), djangoUser(2, "admin")))
+		want := []string{
+			`the id 1 is that of the user "admin" here, and not of "ada"` + hint,
+			`the user "admin" is here already, with the id 1 and not 2` + hint,
+		}
+		if diff := cmp.Diff(want, withoutPlaces(refused)); !errors.Is(err, app.ErrRefused) || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	})
+}

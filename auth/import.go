@@ -67,6 +67,7 @@ type ImportOutcome struct {
 	Change       ImportChange
 	Why          string // for people: why it was refused
 	PasswordKept bool   // another one was imported, but the password was set or used here since
+	Superuser    int    // 1: a user becomes one; -1: a user is one no longer
 }
 
 // importedRole is the description of the roles that an import makes, and how it knows them again.
@@ -160,7 +161,8 @@ func isPersonal(name string) bool {
 
 // Users writes users, some hundred at most, in one transaction. One whose id or username another user has is refused,
 // and so is one with a role that was, or with more roles than a token can carry. A username that only looks like another
-// one is none of these: it gets a look-alike key that no new name can have. With strict, ErrImportRefused and nothing written where one is refused.
+// one is none of these: it gets a look-alike key that no new name can have. With strict, ErrImportRefused and nothing
+// written where one is refused.
 func (i *Importer) Users(ctx context.Context, list []ImportedUser, strict bool) ([]ImportOutcome, error) {
 	var outcomes []ImportOutcome
 	err := i.change(ctx, func(tx models.Store) error {
@@ -177,6 +179,15 @@ func (i *Importer) Users(ctx context.Context, list []ImportedUser, strict bool) 
 		return tx.InsertUsers(ctx, b.insert)
 	})
 	return outcomes, err
+}
+
+// firstHint says what to do about a user who is in the way, where it may be the first of the database: a server makes one
+// when it starts on an empty one.
+func firstHint(inTheWay models.User) string {
+	if inTheWay.ID != 1 {
+		return ""
+	}
+	return "; where that is the superuser whom the first start made, import into an empty database"
 }
 
 // importBatch is what is known of a batch.
@@ -240,9 +251,9 @@ func (b *importBatch) user(ctx context.Context, u ImportedUser) (ImportOutcome, 
 	named, sameName := b.byName[u.User.Username]
 	switch {
 	case sameName && named.ID != u.User.ID:
-		return importRefused("the user %.80q is here already, with the id %d and not %d", named.Username, named.ID, u.User.ID), nil
+		return importRefused("the user %.80q is here already, with the id %d and not %d%s", named.Username, named.ID, u.User.ID, firstHint(named)), nil
 	case sameID && !sameName:
-		return importRefused("the id %d is that of the user %.80q here, and not of %.80q", here.ID, here.Username, u.User.Username), nil
+		return importRefused("the id %d is that of the user %.80q here, and not of %.80q%s", here.ID, here.Username, u.User.Username, firstHint(here)), nil
 	}
 	names, why := b.roleNames(here, u)
 	if why != "" {
@@ -317,7 +328,7 @@ func (b *importBatch) add(u models.User, names []string) ImportOutcome {
 	}
 	b.byID[u.ID], b.byName[u.Username], b.keys[u.UsernameKey] = u, u, true
 	b.insert = append(b.insert, u)
-	return ImportOutcome{Change: ImportNew}
+	return ImportOutcome{Change: ImportNew, Superuser: becomesSuperuser(models.User{}, u)}
 }
 
 // update makes the user that is here what is imported.
@@ -329,7 +340,7 @@ func (b *importBatch) update(ctx context.Context, here, u models.User, names []s
 	if !profile && !roles {
 		return outcome, nil
 	}
-	outcome.Change = ImportUpdated
+	outcome.Change, outcome.Superuser = ImportUpdated, becomesSuperuser(here, next)
 	if b.o.DryRun {
 		return outcome, nil
 	}
@@ -344,6 +355,18 @@ func (b *importBatch) update(ctx context.Context, here, u models.User, names []s
 		}
 	}
 	return outcome, b.makeStale(ctx, here, next, roles)
+}
+
+// becomesSuperuser returns 1 where a change of the user makes a superuser, -1 where it makes one no more, else 0.
+func becomesSuperuser(before, after models.User) int {
+	switch {
+	case before.IsSuperuser == after.IsSuperuser:
+		return 0
+	case after.IsSuperuser:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // merged returns the user that is here with what is imported, and whether the password stays although it is another.

@@ -264,6 +264,7 @@ func (s *importScreen) report(r app.DjangoReport, o app.DjangoImport, err error)
 	}{{"users", r.Users}, {"roles", r.Roles}} {
 		fmt.Fprintf(out, "%s: %d new, %d updated, %d unchanged\n", c.name, c.New, c.Updated, c.Unchanged)
 	}
+	fmt.Fprintf(out, "superusers: %d new, %d no longer\n", r.Superusers.New, r.Superusers.Gone)
 	if err != nil && !refused {
 		return err
 	}
