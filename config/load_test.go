@@ -204,3 +204,27 @@ func FuzzLoad(f *testing.F) {
 		s.Proxies()
 	})
 }
+
+func TestASecretFromBeforeIsTakenAsItWas(t *testing.T) {
+	const one, two = "made up, with commas, for the tests", " another, made up for the tests "
+	for _, tt := range []struct {
+		name, value string
+		want        []string
+	}{
+		{"one", one, []string{one}},
+		{"spaces around it", two, []string{two}},
+		{"a line each", one + "\n" + two, []string{one + "\n" + two, one, two}},
+		{"an end of line", one + "\n", []string{one + "\n", one}},
+		{"lines of Windows, and an empty one", one + "\r\n\r\n" + two, []string{one + "\r\n\r\n" + two, one, two}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := config.Load([]string{"LATCHKEY_SECRET_KEY_FALLBACKS=" + tt.value}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(s.SecretsBefore, tt.want) {
+				t.Errorf("got %q, want %q", s.SecretsBefore, tt.want)
+			}
+		})
+	}
+}

@@ -27,6 +27,23 @@ func list(into *[]string) func(string) error {
 	}
 }
 
+// secrets takes one secret, with whatever is in it, or several, a line each. Where there are lines, the whole is one of
+// them, too: that was the secret if it ended with a line break.
+func secrets(into *[]string) func(string) error {
+	return func(value string) error {
+		*into = []string{value}
+		if !strings.Contains(value, "\n") {
+			return nil
+		}
+		for line := range strings.Lines(value) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				*into = append(*into, line)
+			}
+		}
+		return nil
+	}
+}
+
 func duration(into *time.Duration) func(string) error {
 	return func(value string) error {
 		d, err := time.ParseDuration(value)

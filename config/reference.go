@@ -81,9 +81,9 @@ func (s *Settings) databaseTable() []Setting {
 			"first start and kept beside the database file, in PATH.secret, unless it is given; with PostgreSQL it " +
 			"is required. `openssl rand -base64 48` makes one.",
 	}, {
-		Variable: "LATCHKEY_SECRET_KEY_FALLBACKS", Placeholder: "TEXT,...", set: list(&s.SecretsBefore),
+		Variable: "LATCHKEY_SECRET_KEY_FALLBACKS", Placeholder: "TEXT", set: secrets(&s.SecretsBefore),
 		Help: "The secret from before, while LATCHKEY_SECRET_KEY is being changed: keys that were sealed under it still " +
-			"open. `latchkey keys reseal` seals them under the new one; then this is left out again.",
+			"open. `latchkey keys reseal` seals them under the new one; then this is left out again. Several have a line each.",
 	}, {
 		Variable: "LATCHKEY_ALGORITHM", Placeholder: "NAME", Default: "ES256", set: text(&s.Algorithm),
 		Help: "What signs new tokens: " + alternatives(algorithms()) + ".",

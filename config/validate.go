@@ -107,7 +107,7 @@ func (s *Settings) validateKeys(f *Faults) {
 	}
 	for _, secret := range s.SecretsBefore {
 		if n := len(secret); n < minSecret {
-			f.add("LATCHKEY_SECRET_KEY_FALLBACKS", "one of %d characters is too short to have been a secret; %d are needed", n, minSecret)
+			f.add("LATCHKEY_SECRET_KEY_FALLBACKS", "%d characters are too few to have been a secret, which has %d at least; several have a line each", n, minSecret)
 		}
 	}
 	f.oneOf("LATCHKEY_ALGORITHM", s.Algorithm, algorithms())

@@ -105,7 +105,9 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_DATABASE_URL", "postgres://u:a@b@h/d", noURL},
 
 		{"LATCHKEY_SECRET_KEY", "too short", "9 characters are too few; it needs 32 at least"},
-		{"LATCHKEY_SECRET_KEY_FALLBACKS", "a secret from before of more than 32,short", "one of 5 characters is too short to have been a secret; 32 are needed"},
+		{"LATCHKEY_SECRET_KEY_FALLBACKS", "short", "5 characters are too few to have been a secret, which has 32 at least; several have a line each"},
+		{"LATCHKEY_SECRET_KEY_FALLBACKS", "a secret from before of more than 32\nshort", "5 characters are too few to have been a secret, which has 32 at least; several have a line each"},
+		{"LATCHKEY_SECRET_KEY_FALLBACKS", "a secret from before, with a comma, short", ""},
 		{"LATCHKEY_ALGORITHM", "none", algorithm},
 		{"LATCHKEY_ALGORITHM", "es256", algorithm},
 		{"LATCHKEY_SIGNING_KEY", sharedSecret, noPEM},
