@@ -94,3 +94,24 @@ func TestRetiringAKeyEndsItsTokens(t *testing.T) {
 		wantAlive(t, s, s.SignIn("ada"))
 	})
 }
+
+// The process that ends the key may have another clock than the server.
+func TestARetiredKeyIsRefusedByANodeWhoseClockIsBehind(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, url string) {
+		node := testkit.Start(t, url)
+		node.AddUser("ada")
+		pair := node.SignIn("ada")
+		command, clock := testkit.Open(t, url)
+		clock.Advance(50 * time.Millisecond)
+		if err := command.Keeper.Retire(t.Context(), command.Keys.Ring().Signing().ID); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for len(node.Protected("Bearer "+pair.Access).Errors) == 0 {
+			if time.Since(began) > 5*time.Second {
+				t.Fatal("a token of the retired key is still accepted")
+			}
+		}
+		node.Protected("Bearer "+pair.Access).Refused(t, unauthentic, "MALFORMED", notValid)
+	})
+}

@@ -5,7 +5,7 @@ import "time"
 // SigningKey is a key that is kept in the database. Its private half is sealed by the store's user, never here.
 //
 // It is next while it waits, active while it signs, retired when another signs. It verifies in each of these states, a
-// retired one until ExpiresAt.
+// retired one until ExpiresAt, unless it was ended.
 type SigningKey struct {
 	ID          string `gorm:"primaryKey"` // the `kid` of the tokens it signs
 	Algorithm   string
@@ -38,7 +38,8 @@ func (k SigningKey) State() KeyState {
 	}
 }
 
-// Verifies reports whether tokens of the key are accepted at the time given.
-func (k SigningKey) Verifies(now time.Time) bool {
-	return k.ExpiresAt == nil || now.Before(*k.ExpiresAt)
+// Ended reports whether the key was ended by hand: it expired when it was retired, or before. Such a key verifies
+// nothing, whatever a node's clock says.
+func (k SigningKey) Ended() bool {
+	return k.RetiredAt != nil && k.ExpiresAt != nil && !k.ExpiresAt.After(*k.RetiredAt)
 }

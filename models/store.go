@@ -159,8 +159,8 @@ type SigningKeys interface {
 	RotateSigningKey(ctx context.Context, r Rotation) (bool, error)
 	// ReplaceSealed puts a key sealed anew in the place of old, and reports whether old was still there.
 	ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error)
-	// ExpireSigningKey ends a key, whatever its state: from now on it signs and verifies nothing. ErrNotFound where
-	// there is none.
+	// ExpireSigningKey ends a key, whatever its state: it is retired, now if it was not, and expires as it is retired, so
+	// that it signs and verifies nothing, on no node. ErrNotFound where there is none.
 	ExpireSigningKey(ctx context.Context, id string, now time.Time) error
 }
 

@@ -68,7 +68,7 @@ func (s *Store) ReplaceSealed(ctx context.Context, id string, old, replacement [
 func (s *Store) ExpireSigningKey(ctx context.Context, id string, now time.Time) error {
 	return s.tx(ctx, func(tx *Store) error {
 		result := tx.write.WithContext(ctx).Exec(`UPDATE signing_keys
-			SET retired_at = coalesce(retired_at, @now), expires_at = @now
+			SET retired_at = coalesce(retired_at, @now), expires_at = coalesce(retired_at, @now)
 			WHERE id = @id`, map[string]any{"now": now, "id": id})
 		if result.Error == nil && result.RowsAffected == 0 {
 			return models.ErrNotFound

@@ -207,25 +207,29 @@ func (k *Keeper) generate(activated *time.Time) (models.SigningKey, error) {
 
 var errNoActiveKey = errors.New("there is no active signing key")
 
-// ring returns the ring of the keys that verify now.
+// ring returns the ring of the keys that were not ended.
 func (k *Keeper) ring(rows []models.SigningKey) (*Ring, error) {
-	var signing *token.Key
-	var others []token.Key
+	var signing token.Key
+	var others []member
 	for _, row := range rows {
 		key, err := k.Sealer.Open(row.ID, row.Algorithm, row.Sealed)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case !row.Verifies(k.Now()):
+		case row.Ended():
 		case row.Algorithm == k.Algorithm && row.State() == models.KeyActive:
-			signing = &key
+			signing = key
 		default:
-			others = append(others, key)
+			m := member{Key: key}
+			if row.ExpiresAt != nil {
+				m.until = *row.ExpiresAt
+			}
+			others = append(others, m)
 		}
 	}
-	if signing == nil {
+	if signing.Private == nil {
 		return nil, errNoActiveKey
 	}
-	return NewRing(*signing, others...)
+	return newRing(k.Now, signing, others)
 }

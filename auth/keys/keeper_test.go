@@ -5,10 +5,13 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"latchkey/auth/keys"
 	"latchkey/auth/token"
@@ -75,7 +78,10 @@ func (t *table) ExpireSigningKey(_ context.Context, id string, now time.Time) er
 	defer t.mu.Unlock()
 	for i, row := range t.rows {
 		if row.ID == id {
-			t.rows[i].RetiredAt, t.rows[i].ExpiresAt = &now, &now
+			if row.RetiredAt == nil {
+				t.rows[i].RetiredAt = &now
+			}
+			t.rows[i].ExpiresAt = t.rows[i].RetiredAt
 			return nil
 		}
 	}
@@ -291,6 +297,82 @@ func TestRotate(t *testing.T) {
 	}
 	if _, err := after.Lookup(t.Context(), before.Signing().ID); !errors.Is(err, token.ErrUnknownKey) {
 		t.Errorf("after the last token of the key before: got %v", err)
+	}
+}
+
+func TestAKeyThatWasRotatedAwayEndsWithoutAReload(t *testing.T) {
+	kept := &table{}
+	k := keeper(t, kept, "ES256")
+	clock := now
+	k.Now = func() time.Time { return clock }
+	before, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := before.Signing().ID
+	for _, tt := range []struct {
+		after time.Duration
+		want  error
+	}{{24*time.Hour - 1, nil}, {24 * time.Hour, token.ErrUnknownKey}} {
+		clock = now.Add(tt.after)
+		if _, err := ring.Lookup(t.Context(), old); !errors.Is(err, tt.want) {
+			t.Errorf("after %v: got %v, want %v", tt.after, err, tt.want)
+		}
+		if got := bytes.Contains(ring.JWKS(), []byte(old)); got != (tt.want == nil) {
+			t.Errorf("after %v: published: %t", tt.after, got)
+		}
+	}
+	if !json.Valid(ring.JWKS()) {
+		t.Errorf("not JSON: %s", ring.JWKS())
+	}
+}
+
+func TestTheAlgorithmsAreThoseOfKeysThatVerify(t *testing.T) {
+	kept := &table{}
+	kept.add(t, generate(t, "EdDSA"), true) // for an hour
+	k := keeper(t, kept, "ES256")
+	clock := now
+	k.Now = func() time.Time { return clock }
+	ring, err := k.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ES256", "EdDSA"}, ring.Algorithms()); diff != "" {
+		t.Error("now (-want +got):\n", diff)
+	}
+	clock = now.Add(time.Hour)
+	if diff := cmp.Diff([]string{"ES256"}, ring.Algorithms()); diff != "" {
+		t.Error("in an hour (-want +got):\n", diff)
+	}
+}
+
+// The clock of the node may be behind that of the process which ended the key.
+func TestAKeyThatWasEndedVerifiesOnNoNode(t *testing.T) {
+	for _, behind := range []time.Duration{0, 50 * time.Millisecond, 24 * time.Hour} {
+		kept := &table{}
+		k := keeper(t, kept, "ES256")
+		before, err := k.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Retire(t.Context(), before.Signing().ID); err != nil {
+			t.Fatal(err)
+		}
+		k.Now = func() time.Time { return now.Add(-behind) }
+		ring, err := k.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ring.Lookup(t.Context(), before.Signing().ID); !errors.Is(err, token.ErrUnknownKey) {
+			t.Errorf("%v behind: got %v", behind, err)
+		}
 	}
 }
 

@@ -605,17 +605,25 @@ func keyRotation(t *testing.T, s models.Store) {
 	wantErr(t, "to a key that is not next", err, models.ErrNotFound)
 
 	wantErr(t, "expire no key", s.ExpireSigningKey(t.Context(), "none", moment), models.ErrNotFound)
-	if err := s.ExpireSigningKey(t.Context(), "c", r.Now); err != nil {
-		t.Fatal(err)
+	ended := r.Now.Add(time.Minute)
+	for _, id := range []string{"a", "c"} {
+		if err := s.ExpireSigningKey(t.Context(), id, ended); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := s.SigningKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, k := range got {
+		if k.Ended() != (k.ID != "b") {
+			t.Errorf("%s is ended: %t", k.ID, k.Ended())
+		}
+	}
 	diff(t, "keys", []models.SigningKey{
-		{ID: "a", Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment, RetiredAt: &r.Now, ExpiresAt: &r.ExpiresAt},
+		{ID: "a", Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment, RetiredAt: &r.Now, ExpiresAt: &r.Now},
 		{ID: "b", Algorithm: "ES256", Sealed: []byte{2}, CreatedAt: moment, ActivatedAt: &r.Now},
-		{ID: "c", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Hour), RetiredAt: &r.Now, ExpiresAt: &r.Now},
+		{ID: "c", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Hour), RetiredAt: &ended, ExpiresAt: &ended},
 	}, got)
 }
 
