@@ -141,7 +141,7 @@ func (a *App) loadKeys(ctx context.Context, o Options) (*keys.Live, error) {
 		return nil, err
 	}
 	ring, err := a.Keeper.Load(ctx)
-	return keys.NewLive(ring, a.Keeper.Load), a.explainSecret(err)
+	return keys.NewLive(ring, a.Keeper.Load), a.ExplainSecret(err)
 }
 
 // OpenKeeper returns the keeper of the keys in the database. It reads and makes none yet.
@@ -150,16 +150,9 @@ func (a *App) OpenKeeper(ctx context.Context) (*keys.Keeper, error) {
 	if s.SigningKey != "" || s.SigningKeyFile != "" {
 		return nil, errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
 	}
-	secrets, err := a.secrets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sealer, err := keys.NewSealer(secrets[0], secrets[1:]...)
-	if err != nil {
-		return nil, err
-	}
+	a.warnOfReaders(ctx)
 	return &keys.Keeper{
-		Kept: a.Recorder.RecordedKeys(), Sealer: sealer, Algorithm: s.Algorithm, Now: a.now, Random: rand.Reader,
+		Kept: a.Recorder.RecordedKeys(), Secret: a.sealer, Algorithm: s.Algorithm, Now: a.now, Random: rand.Reader,
 		Lifetime: max(s.AccessTokenLifetime, s.RefreshTokenLifetime) + s.Leeway + time.Minute,
 	}, nil
 }

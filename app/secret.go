@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"latchkey/auth/keys"
+	"latchkey/models"
 )
 
 // secrets returns what protects the private keys: LATCHKEY_SECRET_KEY, or with SQLite the first line of a file beside the
@@ -34,6 +35,16 @@ func (a *App) secrets(ctx context.Context) ([][]byte, error) {
 	return all, nil
 }
 
+// sealer returns what seals and opens the keys under the secrets as they are now: a command may change those in the file
+// beside a running server.
+func (a *App) sealer(ctx context.Context) (*keys.Sealer, error) {
+	secrets, err := a.secrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return keys.NewSealer(secrets[0], secrets[1:]...)
+}
+
 // keptSecrets returns those in the file, a line each, the newest first.
 func (a *App) keptSecrets(ctx context.Context) ([][]byte, error) {
 	path := a.secretPath()
@@ -44,9 +55,6 @@ func (a *App) keptSecrets(ctx context.Context) ([][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret key: %w", err)
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		a.Logger.WarnContext(ctx, "others can read the secret key; make it yours alone with chmod 600", "file", path)
-	}
 	lines := bytes.Split(bytes.TrimSpace(content), []byte("\n"))
 	for i, line := range lines {
 		if lines[i] = bytes.TrimSpace(line); len(lines[i]) < secretBytes {
@@ -56,46 +64,88 @@ func (a *App) keptSecrets(ctx context.Context) ([][]byte, error) {
 	return lines, nil
 }
 
-// Reseal seals the keys under the present secret and returns how many were not. Where the secret is kept beside the
-// SQLite file it makes a new one first, and forgets those before the last one at the end: the file opens every key at any
-// moment, and also one that a server makes which still knows the last one alone.
-func (a *App) Reseal(ctx context.Context) (int, error) {
-	kept := a.Settings.SecretKey == "" && a.Settings.SigningKey == "" && a.Settings.SigningKeyFile == ""
-	if kept {
-		before, err := a.keptSecrets(ctx)
-		if err != nil {
-			return 0, err
-		}
-		fresh, err := randomSecret()
-		if err != nil {
-			return 0, err
-		}
-		if err := writeSecrets(a.secretPath(), append([][]byte{fresh}, before...)); err != nil {
-			return 0, fmt.Errorf("secret key: %w", err)
-		}
+// warnOfReaders says so where others can read the secret in the file.
+func (a *App) warnOfReaders(ctx context.Context) {
+	if a.Settings.SecretKey != "" {
+		return
 	}
+	path := a.secretPath()
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		a.Logger.WarnContext(ctx, "others can read the secret key; make it yours alone with chmod 600", "file", path)
+	}
+}
+
+// Reseal seals the keys under the present secret and returns how many were not. Where the secret is kept beside the
+// SQLite file it makes a new one first, and forgets those before it at the end. The file opens every key at any moment,
+// however many do it at once and whenever one is cut short: it is changed only by who has the database's one writer,
+// which also seals every new key.
+func (a *App) Reseal(ctx context.Context) (int, error) {
 	k, err := a.OpenKeeper(ctx)
 	if err != nil {
 		return 0, err
 	}
-	n, err := k.Reseal(ctx)
+	if a.Settings.SecretKey != "" {
+		n, err := k.Reseal(ctx, nil)
+		return n, a.ExplainSecret(err)
+	}
+	n, err := k.Reseal(ctx, func() error { return a.addSecret(ctx) })
 	if err != nil {
-		return n, a.explainSecret(err)
+		return n, a.ExplainSecret(err)
 	}
-	if kept {
-		now, err := a.keptSecrets(ctx)
-		if err != nil {
-			return n, err
-		}
-		if err := writeSecrets(a.secretPath(), now[:2]); err != nil {
-			return n, fmt.Errorf("secret key: %w", err)
-		}
-	}
-	return n, nil
+	return n, k.Kept.Alone(ctx, func(kept models.SigningKeys) error { return a.dropSecrets(ctx, kept) })
 }
 
-// explainSecret says what to do where the secret does not open the keys.
-func (a *App) explainSecret(err error) error {
+// addSecret puts a new secret in front of those in the file.
+func (a *App) addSecret(ctx context.Context) error {
+	before, err := a.keptSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	fresh, err := randomSecret()
+	if err != nil {
+		return err
+	}
+	return writeSecrets(a.secretPath(), append([][]byte{fresh}, before...))
+}
+
+// dropSecrets leaves in the file the first secret, and of the others those that open a key.
+func (a *App) dropSecrets(ctx context.Context, kept models.SigningKeys) error {
+	rows, err := kept.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := a.keptSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	needed := all[:1:1]
+	for _, secret := range all[1:] {
+		opens, err := opensAny(secret, rows)
+		if err != nil {
+			return err
+		}
+		if opens {
+			needed = append(needed, secret)
+		}
+	}
+	return writeSecrets(a.secretPath(), needed)
+}
+
+func opensAny(secret []byte, rows []models.SigningKey) (bool, error) {
+	sealer, err := keys.NewSealer(secret)
+	if err != nil {
+		return false, err
+	}
+	for _, row := range rows {
+		if _, err := sealer.Open(row.ID, row.Algorithm, row.Sealed); !errors.Is(err, keys.ErrWrongSecret) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ExplainSecret says what to do where err is that the secret does not open the keys.
+func (a *App) ExplainSecret(err error) error {
 	if !errors.Is(err, keys.ErrWrongSecret) {
 		return err
 	}
@@ -163,12 +213,15 @@ func makeSecret(path string) error {
 func writeSecrets(path string, secrets [][]byte) error {
 	name, err := newSecretFile(path, secrets)
 	if err != nil {
-		return err
+		return fmt.Errorf("secret key: %w", err)
 	}
 	if err := os.Rename(name, path); err != nil {
-		return errors.Join(err, os.Remove(name))
+		return fmt.Errorf("secret key: %w", errors.Join(err, os.Remove(name)))
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("secret key: %w", err)
+	}
+	return nil
 }
 
 // newSecretFile writes the secrets to a file of a name of its own beside path, and returns that name.

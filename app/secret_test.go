@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,8 +12,12 @@ import (
 	"testing"
 
 	"latchkey/app"
+	"latchkey/auth/keys"
 	"latchkey/auth/password"
+	"latchkey/auth/token"
 	"latchkey/config"
+	"latchkey/internal/testdb"
+	"latchkey/internal/testkit"
 )
 
 // openFile opens the database of an SQLite file and returns its keys, as they are published, and the log.
@@ -112,8 +117,8 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		last = linesOf(t, path+".secret")
-		if len(last) != 2 || last[0] == last[1] || slices.Contains(first, last[0]) {
-			t.Errorf("the file has %d lines, want a new secret and the one before", len(last))
+		if len(last) != 1 || slices.Contains(first, last[0]) {
+			t.Errorf("the file has %d lines, want a new secret alone", len(last))
 		}
 		got, log, err := openFile(t, path, "")
 		if err != nil || got != want || strings.Contains(log, "WARN") {
@@ -124,9 +129,6 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 			t.Errorf("with the new secret alone: %v, the same keys: %t", err, got == want)
 		}
 	}
-	if slices.Contains(last, first[0]) {
-		t.Error("the first secret is still in the file")
-	}
 	if _, _, err := openFile(t, path, first[0]); err == nil {
 		t.Error("the first secret opens the keys")
 	}
@@ -135,6 +137,118 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 	if got, _, err := openFile(t, path, ""); err != nil || got != want {
 		t.Errorf("after a change that was cut short: %v, the same keys: %t", err, got == want)
 	}
+	reseal(t, settings)
+	if left := linesOf(t, path+".secret"); len(left) != 1 {
+		t.Errorf("after one more change the file has %d lines", len(left))
+	}
+}
+
+// reseal runs `keys reseal`, as a process of its own does.
+func reseal(t *testing.T, settings *config.Settings) {
+	t.Helper()
+	a, err := app.Open(t.Context(), app.Options{Settings: settings, Logger: slog.New(slog.DiscardHandler), Keyless: true})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer a.Close() //nolint:errcheck // it is opened again
+	if _, err := a.Reseal(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// However many change the secret at once, while servers rotate the keys, every key opens afterwards.
+func TestManyWhoChangeTheSecretAtOnce(t *testing.T) {
+	path, _ := madeFile(t)
+	settings, err := config.Load(nil, map[string]string{"database-url": "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		var group sync.WaitGroup
+		for range 3 {
+			group.Go(func() { reseal(t, settings) })
+		}
+		group.Go(func() {
+			a, err := app.Open(t.Context(), app.Options{Settings: settings, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer a.Close() //nolint:errcheck // it is opened again
+			if _, err := a.Keeper.Rotate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		group.Wait()
+		if _, _, err := openFile(t, path, ""); err != nil {
+			t.Fatalf("a key does not open: %v", err)
+		}
+		if n := len(linesOf(t, path+".secret")); n != 1 {
+			t.Errorf("the file has %d lines, want the secret alone", n)
+		}
+	}
+}
+
+// A server that runs takes up the secret that a command changed, twice: it answers as before, and what it seals opens.
+func TestARunningServerTakesUpAChangedSecret(t *testing.T) {
+	path, _ := madeFile(t)
+	settings, err := config.Load(nil, map[string]string{"database-url": "sqlite:" + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(t.Context(), app.Options{Settings: settings, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close() //nolint:errcheck // the test ends
+	reseal(t, settings)
+	if _, err := a.Keys.Lookup(t.Context(), "nobody"); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("a made-up kid: got %v", err)
+	}
+	reseal(t, settings)
+	if rotated, err := a.Keeper.Rotate(t.Context()); err != nil || !rotated {
+		t.Fatalf("rotate: %t, %v", rotated, err)
+	}
+	if err := a.Keys.Reload(t.Context()); err != nil {
+		t.Errorf("reload: %v", err)
+	}
+	got, _, err := openFile(t, path, "")
+	if err != nil || got != string(a.Keys.Ring().JWKS()) {
+		t.Errorf("the next start: %v, the same keys: %t", err, got == string(a.Keys.Ring().JWKS()))
+	}
+}
+
+// A command under a secret that does not open the keys changes nothing.
+func TestAWrongSecretRotatesNothing(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, url string) {
+		s := testkit.Start(t, url)
+		wrong := testkit.Settings(t, url)
+		wrong.SecretKey = "quite another secret key, made of other words"
+		a, err := app.Open(t.Context(), app.Options{Settings: wrong, Logger: slog.New(slog.DiscardHandler), Keyless: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close() //nolint:errcheck // the test ends
+		k, err := a.OpenKeeper(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rotated, err := k.Rotate(t.Context()); rotated || !errors.Is(err, keys.ErrWrongSecret) {
+			t.Errorf("rotate: %t, %v", rotated, err)
+		}
+		if err := k.Retire(t.Context(), s.App.Keys.Ring().Signing().ID); !errors.Is(err, keys.ErrWrongSecret) {
+			t.Errorf("retire: %v", err)
+		}
+		again, err := app.Open(t.Context(), app.Options{Settings: testkit.Settings(t, url), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatalf("the server does not start: %v", err)
+		}
+		defer again.Close() //nolint:errcheck // the test ends
+		if got, want := string(again.Keys.Ring().JWKS()), string(s.App.Keys.Ring().JWKS()); got != want {
+			t.Errorf("the keys are %s, want %s", got, want)
+		}
+	})
 }
 
 func linesOf(t *testing.T, path string) []string {

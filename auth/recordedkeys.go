@@ -4,48 +4,53 @@ import (
 	"context"
 	"time"
 
+	"latchkey/auth/keys"
 	"latchkey/models"
 )
 
 // RecordedKeys returns the signing keys of the store, for a keys.Keeper; their changes are recorded.
-func (r *Recorder) RecordedKeys() models.SigningKeys { return recordedKeys{r.o.Store, r} }
+func (r *Recorder) RecordedKeys() keys.Kept { return recordedKeys{r} }
 
-type recordedKeys struct {
-	kept     models.SigningKeys
-	recorder *Recorder
-}
+type recordedKeys struct{ recorder *Recorder }
 
-// SigningKeys implements models.SigningKeys.
+// SigningKeys implements keys.Kept.
 func (k recordedKeys) SigningKeys(ctx context.Context) ([]models.SigningKey, error) {
-	return k.kept.SigningKeys(ctx)
+	return k.recorder.o.Store.SigningKeys(ctx)
 }
 
-// CreateSigningKey implements models.SigningKeys.
-func (k recordedKeys) CreateSigningKey(ctx context.Context, key *models.SigningKey) error {
-	return k.kept.CreateSigningKey(ctx, key)
+// Alone implements keys.Kept.
+func (k recordedKeys) Alone(ctx context.Context, fn func(models.SigningKeys) error) error {
+	return k.recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		within := &recordedChange{Store: tx}
+		err := fn(within)
+		return within.events, err
+	})
 }
 
-// ReplaceSealed implements models.SigningKeys.
-func (k recordedKeys) ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error) {
-	return k.kept.ReplaceSealed(ctx, id, old, replacement)
+// recordedChange is the signing keys within a transaction, and what is to be recorded of it.
+type recordedChange struct {
+	models.Store
+	events []event
 }
 
 // RotateSigningKey implements models.SigningKeys.
-func (k recordedKeys) RotateSigningKey(ctx context.Context, r models.Rotation) (rotated bool, err error) {
-	err = k.recorder.change(ctx, func(tx models.Store) ([]event, error) {
-		if rotated, err = tx.RotateSigningKey(ctx, r); err != nil || !rotated {
-			return nil, err
-		}
-		e := event{name: EventSigningKeyRotated, detail: map[string]any{"from": r.From, "to": r.To}}
-		return []event{e.by(ctx)}, nil
-	})
-	return rotated && err == nil, err
+func (c *recordedChange) RotateSigningKey(ctx context.Context, r models.Rotation) (bool, error) {
+	rotated, err := c.Store.RotateSigningKey(ctx, r)
+	if rotated {
+		c.record(ctx, EventSigningKeyRotated, map[string]any{"from": r.From, "to": r.To})
+	}
+	return rotated, err
 }
 
 // ExpireSigningKey implements models.SigningKeys.
-func (k recordedKeys) ExpireSigningKey(ctx context.Context, id string, now time.Time) error {
-	return k.recorder.change(ctx, func(tx models.Store) ([]event, error) {
-		e := event{name: EventSigningKeyRetired, detail: map[string]any{"kid": id}}
-		return []event{e.by(ctx)}, tx.ExpireSigningKey(ctx, id, now)
-	})
+func (c *recordedChange) ExpireSigningKey(ctx context.Context, id string, now time.Time) error {
+	err := c.Store.ExpireSigningKey(ctx, id, now)
+	if err == nil {
+		c.record(ctx, EventSigningKeyRetired, map[string]any{"kid": id})
+	}
+	return err
+}
+
+func (c *recordedChange) record(ctx context.Context, name EventType, detail map[string]any) {
+	c.events = append(c.events, event{name: name, detail: detail}.by(ctx))
 }

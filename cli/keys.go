@@ -122,8 +122,8 @@ func keysReseal() command {
 		name:    "keys reseal",
 		summary: "Seal the signing keys under a new secret.",
 		details: "Those that were sealed under a secret in LATCHKEY_SECRET_KEY_FALLBACKS are sealed under " +
-			"LATCHKEY_SECRET_KEY. Where the secret is kept beside the SQLite file, a new one is made: restart the server then. " +
-			"docs/keys.md tells the steps. Tokens go on: the keys stay what they are.",
+			"LATCHKEY_SECRET_KEY. Where the secret is kept beside the SQLite file, a new one is made, and a running server " +
+			"takes it up. docs/keys.md tells the steps. Tokens go on: the keys stay what they are.",
 		options: settings(keySettings()...),
 		run: func(ctx context.Context, env Environment, flags map[string]string) error {
 			return withKeys(ctx, env, flags, func(a *app.App) error {
@@ -144,7 +144,7 @@ func withKeeper(ctx context.Context, env Environment, flags map[string]string, u
 		if err != nil {
 			return err
 		}
-		return use(k)
+		return a.ExplainSecret(use(k))
 	})
 }
 

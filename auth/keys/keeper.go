@@ -6,41 +6,105 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"latchkey/auth/token"
 	"latchkey/models"
 )
 
+// Kept is where a Keeper keeps its keys.
+type Kept interface {
+	// SigningKeys returns every key, oldest first.
+	SigningKeys(ctx context.Context) ([]models.SigningKey, error)
+	// Alone runs fn in one transaction. Where the database has one writer at a time, nobody else is in Alone meanwhile.
+	Alone(ctx context.Context, fn func(models.SigningKeys) error) error
+}
+
 // Keeper makes, rotates and retires the keys that are kept in the database. Of each algorithm in use there is an active
 // key, which signs, and a next one, which is published long before it does. It is safe for use by many goroutines, and
 // many nodes may do the same at once: one succeeds.
+//
+// The secret may be changed under way. So a key is sealed, as the secret is changed, inside Kept.Alone, and only under a
+// secret of which it was just seen that all keys open with it.
 type Keeper struct {
-	Kept      models.SigningKeys
-	Sealer    *Sealer
-	Algorithm string        // of the keys to sign with
-	Lifetime  time.Duration // of the longest-lived token: so long a key that was rotated away still verifies
+	Kept      Kept
+	Secret    func(context.Context) (*Sealer, error) // of the present secret: it is asked each time
+	Algorithm string                                 // of the keys to sign with
+	Lifetime  time.Duration                          // of the longest-lived token: so long a key that was rotated away still verifies
 	Now       func() time.Time
 	Random    io.Reader
+}
+
+// opened are the keys as they are kept, the same opened, and what opened them and seals one that goes beside them.
+type opened struct {
+	rows   []models.SigningKey
+	keys   []token.Key
+	sealer *Sealer
 }
 
 // Load returns the ring of the keys in the database, signing with the active one of the algorithm. An active or a next
 // key that is missing is made. ErrWrongSecret where a key was sealed under another secret: no key is made then.
 func (k *Keeper) Load(ctx context.Context) (*Ring, error) {
-	rows, err := k.List(ctx)
+	o, err := k.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := k.ring(rows); err != nil && !errors.Is(err, errNoActiveKey) {
-		return nil, err
-	}
-	active, next := k.current(rows)
-	if active == nil || next == nil {
-		if rows, err = k.fill(ctx, active == nil, next == nil); err != nil {
+	if active, next := k.current(o.rows); active == nil || next == nil {
+		if err := k.fill(ctx); err != nil {
+			return nil, err
+		}
+		if o, err = k.read(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return k.ring(rows)
+	return k.ring(o)
+}
+
+// read returns the keys. Where they do not open, the secret may have been changed between the one reading and the other:
+// so it looks again, alone.
+func (k *Keeper) read(ctx context.Context) (opened, error) {
+	o, err := k.open(ctx, k.Kept)
+	if errors.Is(err, ErrWrongSecret) {
+		err = k.Kept.Alone(ctx, func(kept models.SigningKeys) error {
+			o, err = k.open(ctx, kept)
+			return err
+		})
+	}
+	return o, err
+}
+
+// reader is what Kept and models.SigningKeys have in common.
+type reader interface {
+	SigningKeys(ctx context.Context) ([]models.SigningKey, error)
+}
+
+func (k *Keeper) open(ctx context.Context, kept reader) (o opened, err error) {
+	if o.rows, err = kept.SigningKeys(ctx); err != nil {
+		return opened{}, fmt.Errorf("read signing keys: %w", err)
+	}
+	if o.sealer, err = k.Secret(ctx); err != nil {
+		return opened{}, err
+	}
+	for _, row := range o.rows {
+		key, err := o.sealer.Open(row.ID, row.Algorithm, row.Sealed)
+		if err != nil {
+			return opened{}, err
+		}
+		o.keys = append(o.keys, key)
+	}
+	return o, nil
+}
+
+// change runs fn alone, after every key was opened.
+func (k *Keeper) change(ctx context.Context, fn func(models.SigningKeys, opened) error) error {
+	return k.Kept.Alone(ctx, func(kept models.SigningKeys) error {
+		o, err := k.open(ctx, kept)
+		if err != nil {
+			return err
+		}
+		return fn(kept, o)
+	})
 }
 
 // List returns the keys, oldest first.
@@ -53,7 +117,7 @@ func (k *Keeper) List(ctx context.Context) ([]models.SigningKey, error) {
 }
 
 // Rotate lets the next key take over and publishes the one after it, and reports whether it did: another node may have
-// been first.
+// been first. ErrWrongSecret, and nothing written, where a key was sealed under another secret.
 func (k *Keeper) Rotate(ctx context.Context) (bool, error) { return k.rotate(ctx, time.Time{}) }
 
 // RotateIfDue is Rotate where the active key began to sign longer ago than the time given.
@@ -62,30 +126,47 @@ func (k *Keeper) RotateIfDue(ctx context.Context, every time.Duration) (bool, er
 }
 
 // rotate rotates, where begun is set only if the active key began to sign before it.
-func (k *Keeper) rotate(ctx context.Context, begun time.Time) (bool, error) {
+func (k *Keeper) rotate(ctx context.Context, begun time.Time) (rotated bool, err error) {
 	rows, err := k.List(ctx)
 	if err != nil {
 		return false, err
 	}
-	if len(rows) == 0 { // nobody has started yet
-		if rows, err = k.fill(ctx, true, true); err != nil {
-			return false, err
-		}
+	if due, err := k.due(rows, begun); err != nil || !due {
+		return false, err
 	}
+	after, err := Generate(k.Algorithm, k.Random) // not in the transaction: it can take a second
+	if err != nil {
+		return false, err
+	}
+	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+		due, err := k.due(o.rows, begun) // another node may have been first
+		if err == nil && due {
+			rotated, err = k.rotateIn(ctx, kept, o, after)
+		}
+		return err
+	})
+	return rotated && err == nil, err
+}
+
+// due reports whether the active key is to be rotated away.
+func (k *Keeper) due(rows []models.SigningKey, begun time.Time) (bool, error) {
 	active, next := k.current(rows)
 	if active == nil || next == nil {
 		return false, fmt.Errorf("%w of the algorithm %s: is that the server's?", errNoActiveKey, k.Algorithm)
 	}
-	if !begun.IsZero() && active.ActivatedAt.After(begun) {
-		return false, nil
-	}
-	after, err := k.generate(nil)
+	return begun.IsZero() || !active.ActivatedAt.After(begun), nil
+}
+
+// rotateIn lets the next key take over, with after as the one after it.
+func (k *Keeper) rotateIn(ctx context.Context, kept models.SigningKeys, o opened, after token.Key) (bool, error) {
+	active, next := k.current(o.rows)
+	row, err := k.row(o.sealer, after)
 	if err != nil {
 		return false, err
 	}
 	now := k.now()
-	rotated, err := k.Kept.RotateSigningKey(ctx, models.Rotation{
-		From: active.ID, To: next.ID, Next: after, Now: now, ExpiresAt: now.Add(k.Lifetime),
+	rotated, err := kept.RotateSigningKey(ctx, models.Rotation{
+		From: active.ID, To: next.ID, Next: row, Now: now, ExpiresAt: now.Add(k.Lifetime),
 	})
 	if err != nil {
 		return false, fmt.Errorf("rotate signing key: %w", err)
@@ -96,48 +177,88 @@ func (k *Keeper) rotate(ctx context.Context, begun time.Time) (bool, error) {
 // ErrNoSuchKey says that there is no key of that kid.
 var ErrNoSuchKey = errors.New("there is no such key")
 
-// Retire ends a key at once: from now on no token that it signed is accepted. An active key is rotated away first.
+// Retire ends a key at once, of whatever algorithm: from now on no token that it signed is accepted. Of an active key
+// the next one takes over, in the place of the next one another is made. ErrWrongSecret as of Rotate.
 func (k *Keeper) Retire(ctx context.Context, kid string) error {
 	rows, err := k.List(ctx)
 	if err != nil {
 		return err
 	}
-	active, _ := k.current(rows)
-	if active != nil && active.ID == kid {
-		if _, err := k.Rotate(ctx); err != nil {
+	row, ok := find(rows, kid)
+	if !ok {
+		return ErrNoSuchKey
+	}
+	of := *k
+	of.Algorithm = row.Algorithm
+	after, err := Generate(of.Algorithm, of.Random)
+	if err != nil {
+		return err
+	}
+	return of.change(ctx, func(kept models.SigningKeys, o opened) error { return of.retireIn(ctx, kept, o, kid, after) })
+}
+
+func (k *Keeper) retireIn(ctx context.Context, kept models.SigningKeys, o opened, kid string, after token.Key) error {
+	active, next := k.current(o.rows)
+	if active != nil && active.ID == kid && next != nil {
+		if _, err := k.rotateIn(ctx, kept, o, after); err != nil {
 			return err
 		}
 	}
-	err = k.Kept.ExpireSigningKey(ctx, kid, k.now())
+	err := kept.ExpireSigningKey(ctx, kid, k.now())
 	if errors.Is(err, models.ErrNotFound) {
 		return ErrNoSuchKey
 	}
 	if err != nil {
 		return fmt.Errorf("retire signing key: %w", err)
 	}
-	if active != nil { // the algorithm is in use
-		_, err = k.Load(ctx) // which makes the next key, if it was that one
+	if next != nil && next.ID == kid {
+		return k.create(ctx, kept, o, after, nil)
 	}
-	return err
+	return nil
+}
+
+func find(rows []models.SigningKey, kid string) (models.SigningKey, bool) {
+	i := slices.IndexFunc(rows, func(row models.SigningKey) bool { return row.ID == kid })
+	if i < 0 {
+		return models.SigningKey{}, false
+	}
+	return rows[i], true
 }
 
 // Reseal seals every key under the present secret that was sealed under one from before, and returns how many there
-// were. It may run again, and beside servers: those that know both secrets notice nothing.
-func (k *Keeper) Reseal(ctx context.Context) (int, error) {
-	rows, err := k.List(ctx)
+// were: all, or on an error none. It may run again, and beside servers: those that know both secrets notice nothing.
+//
+// renew, where it is not nil, changes the present secret. It is called alone, once every key was seen to open; those from
+// before must still open what they sealed.
+func (k *Keeper) Reseal(ctx context.Context, renew func() error) (n int, err error) {
+	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+		if renew != nil {
+			if err := renew(); err != nil {
+				return err
+			}
+			if o.sealer, err = k.Secret(ctx); err != nil {
+				return err
+			}
+		}
+		n, err = resealIn(ctx, kept, o)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
-	n := 0
-	for _, row := range rows {
-		sealed, err := k.Sealer.Reseal(row.ID, row.Algorithm, row.Sealed)
+	return n, nil
+}
+
+func resealIn(ctx context.Context, kept models.SigningKeys, o opened) (n int, err error) {
+	for _, row := range o.rows {
+		sealed, err := o.sealer.Reseal(row.ID, row.Algorithm, row.Sealed)
 		if err != nil {
 			return n, fmt.Errorf("reseal key %s: %w", row.ID, err)
 		}
 		if bytes.Equal(sealed, row.Sealed) {
 			continue
 		}
-		replaced, err := k.Kept.ReplaceSealed(ctx, row.ID, row.Sealed, sealed)
+		replaced, err := kept.ReplaceSealed(ctx, row.ID, row.Sealed, sealed)
 		if err != nil {
 			return n, fmt.Errorf("reseal key %s: %w", row.ID, err)
 		}
@@ -167,61 +288,70 @@ func (k *Keeper) current(rows []models.SigningKey) (active, next *models.Signing
 	return active, next
 }
 
-// fill makes the keys that are missing and returns all there are then.
-func (k *Keeper) fill(ctx context.Context, active, next bool) ([]models.SigningKey, error) {
+// fill makes the keys that are missing. It leaves them to another node that was first.
+func (k *Keeper) fill(ctx context.Context) error {
+	first, err := Generate(k.Algorithm, k.Random)
+	if err != nil {
+		return err
+	}
+	second, err := Generate(k.Algorithm, k.Random)
+	if err != nil {
+		return err
+	}
 	now := k.now()
-	var missing []*time.Time
-	if active {
-		missing = append(missing, &now)
-	}
-	if next {
-		missing = append(missing, nil)
-	}
-	for _, activated := range missing {
-		row, err := k.generate(activated)
-		if err != nil {
-			return nil, err
+	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+		active, next := k.current(o.rows)
+		if active == nil {
+			if err := k.create(ctx, kept, o, first, &now); err != nil {
+				return err
+			}
 		}
-		err = k.Kept.CreateSigningKey(ctx, &row)
-		if _, taken := errors.AsType[*models.ConflictError](err); err != nil && !taken { // taken: another node was first
-			return nil, fmt.Errorf("keep new signing key: %w", err)
+		if next == nil {
+			return k.create(ctx, kept, o, second, nil)
 		}
+		return nil
+	})
+	if _, taken := errors.AsType[*models.ConflictError](err); taken {
+		return nil
 	}
-	return k.List(ctx)
+	return err
 }
 
-// generate makes a key and returns its row.
-func (k *Keeper) generate(activated *time.Time) (models.SigningKey, error) {
-	key, err := Generate(k.Algorithm, k.Random)
+// create writes a new key, which signs from the time given on; nil: not yet.
+func (k *Keeper) create(ctx context.Context, kept models.SigningKeys, o opened, key token.Key, activated *time.Time) error {
+	row, err := k.row(o.sealer, key)
+	if err != nil {
+		return err
+	}
+	row.ActivatedAt = activated
+	if err := kept.CreateSigningKey(ctx, &row); err != nil {
+		return fmt.Errorf("keep new signing key: %w", err)
+	}
+	return nil
+}
+
+// row returns the row of a new key.
+func (k *Keeper) row(sealer *Sealer, key token.Key) (models.SigningKey, error) {
+	sealed, err := sealer.Seal(key)
 	if err != nil {
 		return models.SigningKey{}, err
 	}
-	sealed, err := k.Sealer.Seal(key)
-	if err != nil {
-		return models.SigningKey{}, err
-	}
-	return models.SigningKey{
-		ID: key.ID, Algorithm: k.Algorithm, Sealed: sealed, CreatedAt: k.now(), ActivatedAt: activated,
-	}, nil
+	return models.SigningKey{ID: key.ID, Algorithm: key.Algorithm, Sealed: sealed, CreatedAt: k.now()}, nil
 }
 
 var errNoActiveKey = errors.New("there is no active signing key")
 
 // ring returns the ring of the keys that were not ended.
-func (k *Keeper) ring(rows []models.SigningKey) (*Ring, error) {
+func (k *Keeper) ring(o opened) (*Ring, error) {
 	var signing token.Key
 	var others []member
-	for _, row := range rows {
-		key, err := k.Sealer.Open(row.ID, row.Algorithm, row.Sealed)
-		if err != nil {
-			return nil, err
-		}
+	for i, row := range o.rows {
 		switch {
 		case row.Ended():
 		case row.Algorithm == k.Algorithm && row.State() == models.KeyActive:
-			signing = key
+			signing = o.keys[i]
 		default:
-			m := member{Key: key}
+			m := member{Key: o.keys[i]}
 			if row.ExpiresAt != nil {
 				m.until = *row.ExpiresAt
 			}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 
 // table keeps signing keys as the database does.
 type table struct {
+	alone   sync.Mutex
 	mu      sync.Mutex
 	rows    []models.SigningKey
 	readErr error
@@ -30,6 +32,20 @@ func (t *table) SigningKeys(context.Context) ([]models.SigningKey, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]models.SigningKey{}, t.rows...), t.readErr
+}
+
+// Alone writes nothing where fn fails, as a transaction.
+func (t *table) Alone(_ context.Context, fn func(models.SigningKeys) error) error {
+	t.alone.Lock()
+	defer t.alone.Unlock()
+	before := append([]models.SigningKey{}, t.rows...)
+	err := fn(t)
+	if err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.rows = before
+	}
+	return err
 }
 
 func (t *table) CreateSigningKey(_ context.Context, k *models.SigningKey) error {
@@ -113,10 +129,15 @@ func (t *table) add(tt *testing.T, k token.Key, retired bool) {
 	t.rows = append(t.rows, row)
 }
 
+// knows is the Secret of a Keeper that does not change.
+func knows(s *keys.Sealer) func(context.Context) (*keys.Sealer, error) {
+	return func(context.Context) (*keys.Sealer, error) { return s, nil }
+}
+
 func keeper(t *testing.T, kept *table, algorithm string) *keys.Keeper {
 	t.Helper()
 	return &keys.Keeper{
-		Kept: kept, Sealer: sealer(t, secret), Algorithm: algorithm, Lifetime: 24 * time.Hour, Random: rand.Reader,
+		Kept: kept, Secret: knows(sealer(t, secret)), Algorithm: algorithm, Lifetime: 24 * time.Hour, Random: rand.Reader,
 		Now: func() time.Time { return now },
 	}
 }
@@ -220,30 +241,101 @@ func TestTheSecretIsChanged(t *testing.T) {
 	kept.add(t, generate(t, "HS256"), true)
 	k := keeper(t, kept, "ES256")
 	other := append(bytes.Clone(secret), '!')
-	if k.Sealer, err = keys.NewSealer(other, secret); err != nil {
+	both, err := keys.NewSealer(other, secret)
+	if err != nil {
 		t.Fatal(err)
 	}
+	k.Secret = knows(both)
 	for i, want := range []int{3, 0} {
 		if ring, err := k.Load(t.Context()); err != nil || !sameKey(ring.Signing(), before.Signing()) {
 			t.Fatalf("with both secrets: %v", err)
 		}
-		if n, err := k.Reseal(t.Context()); err != nil || n != want {
+		if n, err := k.Reseal(t.Context(), nil); err != nil || n != want {
 			t.Errorf("time %d: %d keys were sealed anew, %v; want %d", i+1, n, err, want)
 		}
 	}
 	if _, err := k.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	k.Sealer = sealer(t, other)
+	k.Secret = knows(sealer(t, other))
 	if _, err := k.Load(t.Context()); err != nil {
 		t.Errorf("with the new secret alone: %v", err)
 	}
-	k.Sealer = sealer(t, secret)
+	k.Secret = knows(sealer(t, secret))
 	if _, err := k.Load(t.Context()); !errors.Is(err, keys.ErrWrongSecret) {
 		t.Errorf("with the old secret alone: %v, want ErrWrongSecret", err)
 	}
-	if n, err := k.Reseal(t.Context()); !errors.Is(err, keys.ErrWrongSecret) || n != 0 {
+	if n, err := k.Reseal(t.Context(), nil); !errors.Is(err, keys.ErrWrongSecret) || n != 0 {
 		t.Errorf("%d keys were sealed anew under the old secret alone: %v", n, err)
+	}
+}
+
+// With a secret that does not open what is there, nothing is written: no server could read a key sealed under it.
+func TestAWrongSecretChangesNothing(t *testing.T) {
+	for _, state := range []models.KeyState{models.KeyActive, models.KeyNext, models.KeyRetired} {
+		for name, act := range map[string]func(k *keys.Keeper, id string) error{
+			"rotate":        func(k *keys.Keeper, _ string) error { _, err := k.Rotate(t.Context()); return err },
+			"rotate if due": func(k *keys.Keeper, _ string) error { _, err := k.RotateIfDue(t.Context(), 0); return err },
+			"retire":        func(k *keys.Keeper, id string) error { return k.Retire(t.Context(), id) },
+			"load": func(k *keys.Keeper, id string) error {
+				k.Algorithm = "EdDSA" // of which there is no key yet
+				_, err := k.Load(t.Context())
+				return err
+			},
+			"reseal": func(k *keys.Keeper, _ string) error {
+				_, err := k.Reseal(t.Context(), func() error { t.Error("a secret was made"); return nil })
+				return err
+			},
+		} {
+			t.Run(name+" "+string(state), func(t *testing.T) {
+				kept := &table{}
+				k := keeper(t, kept, "ES256")
+				if _, err := k.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := k.Rotate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				before := append([]models.SigningKey{}, kept.rows...)
+				i := slices.IndexFunc(before, func(row models.SigningKey) bool { return row.State() == state })
+				k.Secret = knows(sealer(t, bytes.ToUpper(secret)))
+				if err := act(k, before[i].ID); !errors.Is(err, keys.ErrWrongSecret) {
+					t.Errorf("got %v, want ErrWrongSecret", err)
+				}
+				if diff := cmp.Diff(before, kept.rows); diff != "" {
+					t.Error("keys (-want +got):\n", diff)
+				}
+			})
+		}
+	}
+}
+
+// The secret changes between a server's look at the keys and its look at the secret, or the other way round.
+func TestLoadLooksAgainWhereTheSecretIsBeingChanged(t *testing.T) {
+	kept := &table{}
+	before, err := load(t, kept, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := append(bytes.Clone(secret), '!')
+	both, err := keys.NewSealer(other, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := keeper(t, kept, "ES256")
+	command.Secret = knows(both)
+	k := keeper(t, kept, "ES256")
+	looks := 0
+	k.Secret = func(ctx context.Context) (*keys.Sealer, error) {
+		if looks++; looks > 1 {
+			return sealer(t, other), nil
+		}
+		_, err := command.Reseal(ctx, nil)
+		return sealer(t, other), err
+	}
+	ring, err := k.Load(t.Context())
+	if err != nil || !sameKey(ring.Signing(), before.Signing()) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -501,7 +593,7 @@ func TestLoadMakesNoKeyWhenItFails(t *testing.T) {
 			}
 			before := len(tt.kept.rows)
 			k := keeper(t, tt.kept, "ES256")
-			k.Sealer = s
+			k.Secret = knows(s)
 			ring, err := k.Load(t.Context())
 			if ring != nil || !errors.Is(err, tt.want) {
 				t.Errorf("got error %v, want %v", err, tt.want)
