@@ -150,7 +150,7 @@ func TestASigningKeyIsKeptAsLongAsItVerifies(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
 		s.AddUser("ada")
 		pair := s.SignIn("ada")
-		if rotated, err := s.App.Keeper.Rotate(t.Context()); err != nil || !rotated {
+		if rotated, err := s.App.Keeper.RotateNow(t.Context()); err != nil || !rotated {
 			t.Fatalf("rotate: %t, %v", rotated, err)
 		}
 		count := func() int {

@@ -262,7 +262,7 @@ func TestEvents(t *testing.T) {
 		if next == old {
 			next = rows[0].ID
 		}
-		if _, err := s.App.Keeper.Rotate(ctx); err != nil {
+		if _, err := s.App.Keeper.RotateNow(ctx); err != nil {
 			t.Fatal(err)
 		}
 		want(false, happened{auth.EventSigningKeyRotated, 0, 0, "", map[string]any{"from": old, "to": next}})

@@ -43,7 +43,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 		first := one.App.Keys.Ring().Signing().ID
 		for range 3 {
 			published := string(body(t, two, "/.well-known/jwks.json"))
-			rotated, err := one.App.Keeper.Rotate(t.Context())
+			rotated, err := one.App.Keeper.RotateNow(t.Context())
 			if err != nil || !rotated {
 				t.Errorf("rotate: %v, %v", rotated, err)
 			}

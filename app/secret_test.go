@@ -176,7 +176,7 @@ func TestManyWhoChangeTheSecretAtOnce(t *testing.T) {
 				return
 			}
 			defer a.Close() //nolint:errcheck // it is opened again
-			if _, err := a.Keeper.Rotate(t.Context()); err != nil {
+			if _, err := a.Keeper.RotateNow(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -207,7 +207,7 @@ func TestARunningServerTakesUpAChangedSecret(t *testing.T) {
 		t.Errorf("a made-up kid: got %v", err)
 	}
 	reseal(t, settings)
-	if rotated, err := a.Keeper.Rotate(t.Context()); err != nil || !rotated {
+	if rotated, err := a.Keeper.RotateNow(t.Context()); err != nil || !rotated {
 		t.Fatalf("rotate: %t, %v", rotated, err)
 	}
 	if err := a.Keys.Reload(t.Context()); err != nil {
@@ -234,7 +234,7 @@ func TestAWrongSecretRotatesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rotated, err := k.Rotate(t.Context()); rotated || !errors.Is(err, keys.ErrWrongSecret) {
+		if rotated, err := k.RotateNow(t.Context()); rotated || !errors.Is(err, keys.ErrWrongSecret) {
 			t.Errorf("rotate: %t, %v", rotated, err)
 		}
 		if err := k.Retire(t.Context(), s.App.Keys.Ring().Signing().ID); !errors.Is(err, keys.ErrWrongSecret) {

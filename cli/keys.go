@@ -73,25 +73,46 @@ func listKeys(ctx context.Context, env Environment, k *keys.Keeper, asJSON bool)
 }
 
 func keysRotate() command {
-	return command{
+	c := command{
 		name:    "keys rotate",
 		summary: "Let the next signing key take over.",
 		details: "Running servers take it up within a second. Tokens of the key before go on until they expire: " +
 			"nobody is signed out.",
-		options: settings(keySettings()...),
-		run: func(ctx context.Context, env Environment, flags map[string]string) error {
-			return withKeeper(ctx, env, flags, func(k *keys.Keeper) error {
-				rotated, err := k.Rotate(ctx)
-				if err == nil && !rotated {
-					err = errors.New("another process rotated the keys at the same moment; nothing was done")
-				}
-				if err != nil {
-					return err
-				}
-				return listKeys(ctx, env, k, false)
-			})
-		},
+		options: append(settings(keySettings()...), option{
+			name: "force",
+			help: "Do so within ten minutes of the last time, too: services that verify tokens by the published keys may " +
+				"refuse new ones until they fetch those again.",
+		}),
 	}
+	c.run = func(ctx context.Context, env Environment, flags map[string]string) error {
+		force, err := c.truth(flags, "force")
+		if err != nil {
+			return err
+		}
+		return withKeeper(ctx, env, flags, func(k *keys.Keeper) error {
+			if err := rotate(ctx, k, force); err != nil {
+				return err
+			}
+			return listKeys(ctx, env, k, false)
+		})
+	}
+	return c
+}
+
+func rotate(ctx context.Context, k *keys.Keeper, force bool) error {
+	act := k.Rotate
+	if force {
+		act = k.RotateNow
+	}
+	rotated, err := act(ctx)
+	if soon, ok := errors.AsType[*keys.TooSoonError](err); ok {
+		return fmt.Errorf("the next key was published less than ten minutes ago, and services that verify tokens may not "+
+			"know it yet: wait until %s, or use --force", soon.Until.Format(time.RFC3339))
+	}
+	if err == nil && !rotated {
+		return errors.New("another process rotated the keys at the same moment; nothing was done")
+	}
+	return err
 }
 
 func keysRetire() command {

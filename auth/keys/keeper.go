@@ -116,22 +116,58 @@ func (k *Keeper) List(ctx context.Context) ([]models.SigningKey, error) {
 	return rows, nil
 }
 
-// Rotate lets the next key take over and publishes the one after it, and reports whether it did: another node may have
-// been first. ErrWrongSecret, and nothing written, where a key was sealed under another secret.
-func (k *Keeper) Rotate(ctx context.Context) (bool, error) { return k.rotate(ctx, time.Time{}) }
+// settle is how long a next key is published before it signs: as long as verifiers go on with a key set of before.
+const settle = 10 * time.Minute
 
-// RotateIfDue is Rotate where the active key began to sign longer ago than the time given.
-func (k *Keeper) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
-	return k.rotate(ctx, k.Now().Add(-every))
+// TooSoonError says that the next key was published too recently to sign.
+type TooSoonError struct{ Until time.Time }
+
+// Error says until when.
+func (e *TooSoonError) Error() string {
+	return "verifiers may not know the next key yet, until " + e.Until.Format(time.RFC3339)
 }
 
-// rotate rotates, where begun is set only if the active key began to sign before it.
-func (k *Keeper) rotate(ctx context.Context, begun time.Time) (rotated bool, err error) {
+// Rotate lets the next key take over and publishes the one after it, and reports whether it did: another node may have
+// been first. TooSoonError where the next key was made within the last ten minutes, ErrWrongSecret where a key was sealed
+// under another secret; nothing is written then.
+func (k *Keeper) Rotate(ctx context.Context) (bool, error) {
+	return k.rotate(ctx, func(_, next models.SigningKey) (bool, error) {
+		if until := next.CreatedAt.Add(settle); k.Now().Before(until) {
+			return false, &TooSoonError{until}
+		}
+		return true, nil
+	})
+}
+
+// RotateNow is Rotate, however new the next key is: who verifies with a key set that was fetched before refuses its
+// tokens until it fetches another.
+func (k *Keeper) RotateNow(ctx context.Context) (bool, error) {
+	return k.rotate(ctx, func(_, _ models.SigningKey) (bool, error) { return true, nil })
+}
+
+// RotateIfDue is Rotate where the active key began to sign longer ago than the time given; it waits until the next key
+// may sign.
+func (k *Keeper) RotateIfDue(ctx context.Context, every time.Duration) (bool, error) {
+	return k.rotate(ctx, func(active, next models.SigningKey) (bool, error) {
+		now := k.Now()
+		return !now.Before(active.ActivatedAt.Add(every)) && !now.Before(next.CreatedAt.Add(settle)), nil
+	})
+}
+
+// rotate rotates where due says so of the active and the next key.
+func (k *Keeper) rotate(ctx context.Context, due func(active, next models.SigningKey) (bool, error)) (rotated bool, err error) {
+	isDue := func(rows []models.SigningKey) (bool, error) {
+		active, next := k.current(rows)
+		if active == nil || next == nil {
+			return false, fmt.Errorf("%w of the algorithm %s: is that the server's?", errNoActiveKey, k.Algorithm)
+		}
+		return due(*active, *next)
+	}
 	rows, err := k.List(ctx)
 	if err != nil {
 		return false, err
 	}
-	if due, err := k.due(rows, begun); err != nil || !due {
+	if ok, err := isDue(rows); err != nil || !ok {
 		return false, err
 	}
 	after, err := Generate(k.Algorithm, k.Random) // not in the transaction: it can take a second
@@ -139,22 +175,13 @@ func (k *Keeper) rotate(ctx context.Context, begun time.Time) (rotated bool, err
 		return false, err
 	}
 	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
-		due, err := k.due(o.rows, begun) // another node may have been first
-		if err == nil && due {
+		ok, err := isDue(o.rows) // another node may have been first
+		if err == nil && ok {
 			rotated, err = k.rotateIn(ctx, kept, o, after)
 		}
 		return err
 	})
 	return rotated && err == nil, err
-}
-
-// due reports whether the active key is to be rotated away.
-func (k *Keeper) due(rows []models.SigningKey, begun time.Time) (bool, error) {
-	active, next := k.current(rows)
-	if active == nil || next == nil {
-		return false, fmt.Errorf("%w of the algorithm %s: is that the server's?", errNoActiveKey, k.Algorithm)
-	}
-	return begun.IsZero() || !active.ActivatedAt.After(begun), nil
 }
 
 // rotateIn lets the next key take over, with after as the one after it.
@@ -178,7 +205,7 @@ func (k *Keeper) rotateIn(ctx context.Context, kept models.SigningKeys, o opened
 var ErrNoSuchKey = errors.New("there is no such key")
 
 // Retire ends a key at once, of whatever algorithm: from now on no token that it signed is accepted. Of an active key
-// the next one takes over, in the place of the next one another is made. ErrWrongSecret as of Rotate.
+// the next one takes over, however new it is; in the place of the next one another is made. ErrWrongSecret as of Rotate.
 func (k *Keeper) Retire(ctx context.Context, kid string) error {
 	rows, err := k.List(ctx)
 	if err != nil {

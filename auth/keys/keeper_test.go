@@ -254,7 +254,7 @@ func TestTheSecretIsChanged(t *testing.T) {
 			t.Errorf("time %d: %d keys were sealed anew, %v; want %d", i+1, n, err, want)
 		}
 	}
-	if _, err := k.Rotate(t.Context()); err != nil {
+	if _, err := k.RotateNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	k.Secret = knows(sealer(t, other))
@@ -274,9 +274,13 @@ func TestTheSecretIsChanged(t *testing.T) {
 func TestAWrongSecretChangesNothing(t *testing.T) {
 	for _, state := range []models.KeyState{models.KeyActive, models.KeyNext, models.KeyRetired} {
 		for name, act := range map[string]func(k *keys.Keeper, id string) error{
-			"rotate":        func(k *keys.Keeper, _ string) error { _, err := k.Rotate(t.Context()); return err },
-			"rotate if due": func(k *keys.Keeper, _ string) error { _, err := k.RotateIfDue(t.Context(), 0); return err },
-			"retire":        func(k *keys.Keeper, id string) error { return k.Retire(t.Context(), id) },
+			"rotate": func(k *keys.Keeper, _ string) error { _, err := k.RotateNow(t.Context()); return err },
+			"rotate if due": func(k *keys.Keeper, _ string) error {
+				k.Now = func() time.Time { return now.Add(time.Hour) }
+				_, err := k.RotateIfDue(t.Context(), time.Hour)
+				return err
+			},
+			"retire": func(k *keys.Keeper, id string) error { return k.Retire(t.Context(), id) },
 			"load": func(k *keys.Keeper, id string) error {
 				k.Algorithm = "EdDSA" // of which there is no key yet
 				_, err := k.Load(t.Context())
@@ -293,7 +297,7 @@ func TestAWrongSecretChangesNothing(t *testing.T) {
 				if _, err := k.Load(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := k.Rotate(t.Context()); err != nil {
+				if _, err := k.RotateNow(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				before := append([]models.SigningKey{}, kept.rows...)
@@ -392,6 +396,38 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// A key does not sign before verifiers know it, unless that is asked for.
+func TestANextKeyIsPublishedForAWhileBeforeItSigns(t *testing.T) {
+	kept := &table{}
+	k := keeper(t, kept, "ES256")
+	clock := now
+	k.Now = func() time.Time { return clock }
+	if _, err := k.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []time.Time{now, now.Add(10 * time.Minute)} {
+		clock = made.Add(10*time.Minute - 1)
+		if rotated, err := k.RotateIfDue(t.Context(), time.Second); rotated || err != nil {
+			t.Errorf("when due: %t, %v", rotated, err)
+		}
+		rotated, err := k.Rotate(t.Context())
+		if soon, ok := errors.AsType[*keys.TooSoonError](err); rotated || !ok || !soon.Until.Equal(made.Add(10*time.Minute)) {
+			t.Errorf("too soon: %t, %v", rotated, err)
+		}
+		clock = made.Add(10 * time.Minute)
+		if rotated, err := k.Rotate(t.Context()); err != nil || !rotated {
+			t.Errorf("after ten minutes: %t, %v", rotated, err)
+		}
+	}
+	if rotated, err := k.RotateNow(t.Context()); err != nil || !rotated {
+		t.Errorf("at once: %t, %v", rotated, err)
+	}
+	clock = clock.Add(10 * time.Minute)
+	if rotated, err := k.RotateIfDue(t.Context(), 10*time.Minute); err != nil || !rotated {
+		t.Errorf("when due, after ten minutes: %t, %v", rotated, err)
+	}
+}
+
 func TestAKeyThatWasRotatedAwayEndsWithoutAReload(t *testing.T) {
 	kept := &table{}
 	k := keeper(t, kept, "ES256")
@@ -401,7 +437,7 @@ func TestAKeyThatWasRotatedAwayEndsWithoutAReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.Rotate(t.Context()); err != nil {
+	if _, err := k.RotateNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ring, err := k.Load(t.Context())
@@ -476,7 +512,7 @@ func TestRetire(t *testing.T) {
 			if _, err := k.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := k.Rotate(t.Context()); err != nil {
+			if _, err := k.RotateNow(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			var id string
@@ -538,7 +574,7 @@ func TestLiveReadsTheKeysAnewForAnUnknownKid(t *testing.T) {
 		reads++ // under Live's lock
 		return k.Load(ctx)
 	})
-	if _, err := k.Rotate(t.Context()); err != nil { // as another node does
+	if _, err := k.RotateNow(t.Context()); err != nil { // as another node does
 		t.Fatal(err)
 	}
 	newest := kept.rows[len(kept.rows)-1].ID
