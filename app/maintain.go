@@ -32,10 +32,14 @@ func (a *App) maintain(ctx context.Context) {
 	}
 }
 
-// rotateKeyIfDue lets the next signing key take over when the active one has signed for long enough.
+// rotateKeyIfDue lets the next signing key take over when the active one has signed for long enough, and retires those
+// of an algorithm from before.
 func (a *App) rotateKeyIfDue(ctx context.Context) error {
-	if a.Keeper == nil || a.Settings.KeyRotation == 0 {
+	if a.Keeper == nil {
 		return nil
+	}
+	if err := a.Keeper.RetireFormer(ctx); err != nil || a.Settings.KeyRotation == 0 {
+		return err
 	}
 	_, err := a.Keeper.RotateIfDue(ctx, a.Settings.KeyRotation)
 	return err

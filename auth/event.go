@@ -64,8 +64,8 @@ func eventTable() []eventRow {
 			EventUsersImported, false, "A run of `import-django` wrote users and roles, to its end or not.",
 			"`new`, `updated`, `unchanged`, `refused`: how many users; `roles`: how many were written; `finished`: whether it came to the end",
 		},
-		{EventSigningKeyRotated, false, "The next signing key took over, by itself or by command.", "`from`, `to`: the `kid` of the old and the new"},
-		{EventSigningKeyRetired, false, "A signing key was ended at once, by command.", "`kid`"},
+		{EventSigningKeyRotated, false, "The next signing key took over, by itself or by command, or a key was retired with its algorithm.", "`from`, `to`: the `kid` of the old and the new"},
+		{EventSigningKeyRetired, false, "A signing key was ended at once, by command, or with its algorithm where it had not signed yet.", "`kid`"},
 	}
 }
 

@@ -29,6 +29,11 @@ type Environment struct {
 	Variables      []string // as os.Environ returns them
 }
 
+// has reports whether a variable is set.
+func (e Environment) has(variable string) bool {
+	return slices.ContainsFunc(e.Variables, func(v string) bool { return strings.HasPrefix(v, variable+"=") })
+}
+
 // command is one thing the program can do.
 type command struct {
 	name     string // one word, or two

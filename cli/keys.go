@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/app"
@@ -77,7 +78,7 @@ func keysRotate() command {
 		name:    "keys rotate",
 		summary: "Let the next signing key take over.",
 		details: "Running servers take it up within a second. Tokens of the key before go on until they expire: " +
-			"nobody is signed out.",
+			"nobody is signed out. It is the key of LATCHKEY_ALGORITHM, or where that is not set, of the one algorithm in use.",
 		options: append(settings(keySettings()...), option{
 			name: "force",
 			help: "Do so within ten minutes of the last time, too: services that verify tokens by the published keys may " +
@@ -90,6 +91,11 @@ func keysRotate() command {
 			return err
 		}
 		return withKeeper(ctx, env, flags, func(k *keys.Keeper) error {
+			if !env.has("LATCHKEY_ALGORITHM") && flags["algorithm"] == "" {
+				if k.Algorithm, err = algorithmInUse(ctx, k); err != nil {
+					return err
+				}
+			}
 			if err := rotate(ctx, k, force); err != nil {
 				return err
 			}
@@ -97,6 +103,27 @@ func keysRotate() command {
 		})
 	}
 	return c
+}
+
+// algorithmInUse returns the one algorithm that has an active key.
+func algorithmInUse(ctx context.Context, k *keys.Keeper) (string, error) {
+	rows, err := k.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	var active []string
+	for _, row := range rows {
+		if row.State() == models.KeyActive {
+			active = append(active, row.Algorithm)
+		}
+	}
+	switch len(active) {
+	case 0:
+		return "", errors.New("there are no signing keys yet; the first start of the server makes them")
+	case 1:
+		return active[0], nil
+	}
+	return "", fmt.Errorf("there are active keys of %s: say with --algorithm which one the server uses", strings.Join(active, " and "))
 }
 
 func rotate(ctx context.Context, k *keys.Keeper, force bool) error {

@@ -156,6 +156,7 @@ type SigningKeys interface {
 	CreateSigningKey(ctx context.Context, k *SigningKey) error
 	// RotateSigningKey retires the active key, activates the next one and writes the one after it, and reports whether
 	// it did: it does nothing where From is no longer active. ErrNotFound, and nothing written, where To is not next.
+	// Where there is no Next, it only retires.
 	RotateSigningKey(ctx context.Context, r Rotation) (bool, error)
 	// ReplaceSealed puts a key sealed anew in the place of old, and reports whether old was still there.
 	ReplaceSealed(ctx context.Context, id string, old, replacement []byte) (bool, error)
@@ -166,8 +167,8 @@ type SigningKeys interface {
 
 // Rotation is a change of the signing key.
 type Rotation struct {
-	From, To  string     // the key that is active, and the one that is next
-	Next      SigningKey // which will be next
+	From, To  string     // the key that is active, and the one that signs then
+	Next      SigningKey // which will be next; zero where To signs already, with another algorithm
 	Now       time.Time
 	ExpiresAt time.Time // until when From verifies; longer, where there are sessions with later tokens
 }

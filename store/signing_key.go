@@ -42,6 +42,9 @@ func (s *Store) RotateSigningKey(ctx context.Context, r models.Rotation) (rotate
 		if rotated = n == 1; err != nil || !rotated {
 			return tx.mapped(err, "retire signing key")
 		}
+		if r.Next.ID == "" {
+			return tx.keysChanged(ctx, r.Now)
+		}
 		n, err = gorm.G[models.SigningKey](tx.write).
 			Where("id = ? AND activated_at IS NULL AND retired_at IS NULL", r.To).Update(ctx, "activated_at", r.Now)
 		if err != nil {

@@ -201,6 +201,56 @@ func (k *Keeper) rotateIn(ctx context.Context, kept models.SigningKeys, o opened
 	return rotated, nil
 }
 
+// RetireFormer retires the keys of algorithms that are no longer the one to sign with, as a rotation would. It waits until
+// the active key has signed for as long as the longest-lived token lasts, and spares keys that began to sign after it: while
+// some nodes have another algorithm than the others, none takes the key of the others.
+func (k *Keeper) RetireFormer(ctx context.Context) error {
+	rows, err := k.List(ctx)
+	if err != nil || len(k.former(rows)) == 0 {
+		return err
+	}
+	return k.change(ctx, func(kept models.SigningKeys, o opened) error {
+		for _, algorithm := range k.former(o.rows) {
+			if err := k.retireAllIn(ctx, kept, o, algorithm); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// former returns the algorithms whose keys are to be retired.
+func (k *Keeper) former(rows []models.SigningKey) []string {
+	own, _ := k.current(rows)
+	if own == nil || k.Now().Before(own.ActivatedAt.Add(k.Lifetime)) {
+		return nil
+	}
+	var list []string
+	for _, row := range rows {
+		if row.Algorithm != k.Algorithm && row.State() == models.KeyActive && row.ActivatedAt.Before(*own.ActivatedAt) {
+			list = append(list, row.Algorithm)
+		}
+	}
+	return list
+}
+
+// retireAllIn retires the active key of an algorithm, and ends the next one, which never signed.
+func (k *Keeper) retireAllIn(ctx context.Context, kept models.SigningKeys, o opened, algorithm string) error {
+	own, _ := k.current(o.rows)
+	of := *k
+	of.Algorithm = algorithm
+	active, next := of.current(o.rows)
+	now := k.now()
+	retired, err := kept.RotateSigningKey(ctx, models.Rotation{From: active.ID, To: own.ID, Now: now, ExpiresAt: now.Add(k.Lifetime)})
+	if err == nil && retired && next != nil {
+		err = kept.ExpireSigningKey(ctx, next.ID, now)
+	}
+	if err != nil {
+		return fmt.Errorf("retire signing keys of %s: %w", algorithm, err)
+	}
+	return nil
+}
+
 // ErrNoSuchKey says that there is no key of that kid.
 var ErrNoSuchKey = errors.New("there is no such key")
 

@@ -79,6 +79,10 @@ func (t *table) RotateSigningKey(_ context.Context, r models.Rotation) (bool, er
 	if from == nil {
 		return false, nil
 	}
+	if r.Next.ID == "" {
+		from.RetiredAt, from.ExpiresAt = &r.Now, &r.ExpiresAt
+		return true, nil
+	}
 	to := t.find(r.To, models.KeyNext)
 	if to == nil {
 		return false, models.ErrNotFound
@@ -559,6 +563,72 @@ func TestRetire(t *testing.T) {
 	})
 	if err := keeper(t, &table{}, "EdDSA").Retire(t.Context(), "none"); !errors.Is(err, keys.ErrNoSuchKey) {
 		t.Errorf("an unknown kid: got %v", err)
+	}
+}
+
+// LATCHKEY_ALGORITHM is changed: the keys of before go once the new one has signed for as long as a token lasts.
+func TestKeysOfAFormerAlgorithmAreRetired(t *testing.T) {
+	kept := &table{}
+	clock := now
+	before, after := keeper(t, kept, "ES256"), keeper(t, kept, "EdDSA")
+	for _, k := range []*keys.Keeper{before, after} {
+		k.Now = func() time.Time { return clock }
+	}
+	reload := func(k *keys.Keeper) *keys.Ring {
+		t.Helper()
+		ring, err := k.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ring
+	}
+	retire := func(k *keys.Keeper) {
+		t.Helper()
+		if err := k.RetireFormer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	es := reload(before).Signing().ID
+	clock = clock.Add(time.Hour)
+	changed := clock
+	ed := reload(after).Signing().ID
+
+	// While nodes of both settings run, none takes the key of the other.
+	for _, at := range []time.Duration{0, time.Hour, 24*time.Hour - 1} {
+		clock = changed.Add(at)
+		retire(before)
+		retire(after)
+		if n := kept.states(); n[models.KeyActive] != 2 || n[models.KeyNext] != 2 {
+			t.Errorf("after %v: got %v", at, n)
+		}
+	}
+	clock = changed.Add(24 * time.Hour)
+	retire(before)
+	if n := kept.states(); n[models.KeyActive] != 2 {
+		t.Errorf("a node of the setting from before retired a key: %v", n)
+	}
+	retire(after)
+	retire(after)
+	if n := kept.states(); n[models.KeyActive] != 1 || n[models.KeyNext] != 1 || n[models.KeyRetired] != 2 {
+		t.Errorf("after the longest-lived token: got %v", n)
+	}
+	ring := reload(after)
+	if ring.Signing().ID != ed {
+		t.Errorf("signs with %q, want %q", ring.Signing().ID, ed)
+	}
+	if _, err := ring.Lookup(t.Context(), es); err != nil {
+		t.Errorf("the key from before does not verify: %v", err)
+	}
+	clock = clock.Add(24 * time.Hour)
+	if _, err := ring.Lookup(t.Context(), es); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("the key from before still verifies: %v", err)
+	}
+
+	// A node that still has the setting from before makes its keys again, and they stay.
+	again := reload(before).Signing().ID
+	retire(after)
+	if got := reload(before).Signing().ID; got != again {
+		t.Errorf("the keys are made again and again: %q, then %q", again, got)
 	}
 }
 

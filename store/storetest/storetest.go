@@ -605,6 +605,18 @@ func keyRotation(t *testing.T, s models.Store) {
 	wantErr(t, "to a key that is not next", err, models.ErrNotFound)
 
 	wantErr(t, "expire no key", s.ExpireSigningKey(t.Context(), "none", moment), models.ErrNotFound)
+	former := models.SigningKey{ID: "f", Algorithm: "EdDSA", Sealed: []byte{4}, CreatedAt: moment.Add(2 * time.Hour), ActivatedAt: &r.Now}
+	if err := s.CreateSigningKey(t.Context(), &former); err != nil {
+		t.Fatal(err)
+	}
+	only := models.Rotation{From: "f", To: "b", Now: r.Now, ExpiresAt: r.ExpiresAt}
+	for _, want := range []bool{true, false} {
+		if rotated, err := s.RotateSigningKey(t.Context(), only); err != nil || rotated != want {
+			t.Errorf("retire alone: %t, %v; want %t", rotated, err, want)
+		}
+	}
+	former.RetiredAt, former.ExpiresAt = &r.Now, &r.ExpiresAt
+
 	ended := r.Now.Add(time.Minute)
 	for _, id := range []string{"a", "c"} {
 		if err := s.ExpireSigningKey(t.Context(), id, ended); err != nil {
@@ -616,7 +628,7 @@ func keyRotation(t *testing.T, s models.Store) {
 		t.Fatal(err)
 	}
 	for _, k := range got {
-		if k.Ended() != (k.ID != "b") {
+		if k.Ended() != (k.ID == "a" || k.ID == "c") {
 			t.Errorf("%s is ended: %t", k.ID, k.Ended())
 		}
 	}
@@ -624,6 +636,7 @@ func keyRotation(t *testing.T, s models.Store) {
 		{ID: "a", Algorithm: "ES256", Sealed: []byte{1}, CreatedAt: moment, ActivatedAt: &moment, RetiredAt: &r.Now, ExpiresAt: &r.Now},
 		{ID: "b", Algorithm: "ES256", Sealed: []byte{2}, CreatedAt: moment, ActivatedAt: &r.Now},
 		{ID: "c", Algorithm: "ES256", Sealed: []byte{3}, CreatedAt: moment.Add(time.Hour), RetiredAt: &ended, ExpiresAt: &ended},
+		former,
 	}, got)
 }
 
