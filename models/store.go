@@ -175,9 +175,12 @@ type Rotation struct {
 
 // Revocations keeps what every node must refuse.
 type Revocations interface {
-	// RevocationsSince returns every Revocation that was committed since an earlier reading, and the mark for the next
-	// one. Mark 0 is the beginning. Some may come twice; none is left out, however late it was committed.
-	RevocationsSince(ctx context.Context, mark int64) (list []Revocation, next int64, err error)
+	// RevocationsSince hands to page, some at a time, every Revocation that was committed since an earlier reading, and
+	// returns the mark for the next reading; "" is the beginning. A few may come twice; none is left out, however late it
+	// was committed. A list is good until page returns. Where the mark is not of this database, or of one that has lost
+	// something since, as after a failover or a restore, anew is true and all that there are were handed over. After an
+	// error the old mark is still good.
+	RevocationsSince(ctx context.Context, mark string, page func(list []Revocation)) (next string, anew bool, err error)
 	// Wakeups returns a channel that receives when there may be something new, until ctx ends; nil where the database
 	// cannot tell. It is a hint and no more: a reader looks by itself, too.
 	Wakeups(ctx context.Context) <-chan struct{}

@@ -130,7 +130,7 @@ func TestANewDatabaseFileIsItsOwnersAlone(t *testing.T) {
 }
 
 // rawDB opens the database behind the store's back.
-func rawDB(t *testing.T, url string) *sql.DB {
+func rawDB(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver, dsn := "pgx", url
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
@@ -144,7 +144,7 @@ func rawDB(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-func raw(t *testing.T, url, statement string) {
+func raw(t testing.TB, url, statement string) {
 	t.Helper()
 	if _, err := rawDB(t, url).ExecContext(t.Context(), statement); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,8 @@ package store
 
 import (
 	"context"
-	"strconv"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,27 +69,44 @@ func (d postgresDialect) listen(ctx context.Context, bell chan<- struct{}) bool 
 	}
 }
 
-// since goes by transactions. Every transaction that was not over at the last reading has a number of at least that
-// reading's mark, so none is missed, however late it commits; some rows are read twice.
-func (postgresDialect) since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error) {
-	var rows []struct {
-		models.Revocation
-		Next int64
+// postgresNow is the present snapshot, and what tells the table from one that took its place: another server, one that
+// was started anew, one where the table was filled anew.
+const postgresNow = `SELECT CAST(pg_current_snapshot() AS text), concat(
+	extract(epoch FROM pg_postmaster_start_time()), '/', pg_relation_filenode(CAST('revocations' AS regclass)))`
+
+// postgresSince is what has become visible between two snapshots: of transactions that began after the first, and of
+// those that were under way then. Rows that a dump has brought along with numbers from the future count for neither.
+const postgresSince = selectRevocations + `
+WHERE xid >= pg_snapshot_xmax(CAST($1 AS pg_snapshot)) AND xid < pg_snapshot_xmax(CAST($2 AS pg_snapshot))
+UNION ALL ` + selectRevocations + `
+WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(CAST($1 AS pg_snapshot))))`
+
+// since goes by snapshots. The mark is one that was taken before the rows were read, so what commits in between is read
+// at the next reading. A transaction that is held open, in whichever database, costs a look into the index and no more.
+//
+// A server that crashed may give numbers again that it had given before, and so may one that took over from it; both
+// end every connection. So a mark is good for the connection that it was read through.
+func (d postgresDialect) since(
+	ctx context.Context, s *Store, mark string, page func([]models.Revocation),
+) (next string, anew bool, err error) {
+	var snapshot, source string
+	if err := s.feed.QueryRowContext(ctx, postgresNow).Scan(&snapshot, &source); err != nil {
+		return mark, false, err
 	}
-	err := s.read.WithContext(ctx).Raw(`
-SELECT coalesce(r.id, 0) AS id, coalesce(r.session_id, '') AS session_id, coalesce(r.user_id, 0) AS user_id,
-	coalesce(r.epoch, 0) AS epoch, coalesce(r.expires_at, 'epoch') AS expires_at, snapshot.next
-FROM (SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS next) AS snapshot
-LEFT JOIN revocations AS r ON r.xid >= CAST(CAST(? AS text) AS xid8)`, strconv.FormatInt(mark, 10)).Scan(&rows).Error
+	source = fmt.Sprintf("%d/%s", d.connections.Load(), source)
+	next = source + " " + snapshot
+	before, last, _ := strings.Cut(mark, " ")
+	switch {
+	case mark == next:
+		return next, false, nil
+	case before == source:
+		err = s.eachPage(ctx, page, postgresSince, last, snapshot)
+	default:
+		anew = mark != ""
+		err = s.eachPage(ctx, page, selectRevocations)
+	}
 	if err != nil {
-		return nil, mark, s.mapped(err, "read revocations")
+		return mark, false, err
 	}
-	list := make([]models.Revocation, 0, len(rows))
-	for _, row := range rows {
-		if row.ID != 0 {
-			list = append(list, row.Revocation)
-		}
-		mark = row.Next
-	}
-	return list, mark, nil
+	return next, anew, nil
 }

@@ -2,10 +2,14 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -16,7 +20,10 @@ import (
 // maxConnections bounds the pool of one node: PostgreSQL's default takes 100 from all of them.
 const maxConnections = 16
 
-type postgresDialect struct{ url string }
+type postgresDialect struct {
+	url         string
+	connections *atomic.Int64 // how many the feed has made so far
+}
 
 // openPostgres opens a PostgreSQL database. Statements are not prepared by GORM: pgx caches them already.
 func openPostgres(ctx context.Context, url string) (*Store, error) {
@@ -33,7 +40,23 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), pool.Close())
 	}
-	return &Store{dialect: postgresDialect{url}, read: db, write: db}, nil
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), pool.Close())
+	}
+	d := postgresDialect{url, new(atomic.Int64)}
+	feed := single(config, stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error {
+		d.connections.Add(1)
+		return nil
+	}))
+	return &Store{dialect: d, read: db, write: db, feed: feed}, nil
+}
+
+// single returns a pool of one connection, which is made when it is first needed.
+func single(config *pgx.ConnConfig, options ...stdlib.OptionOpenDB) *sql.DB {
+	pool := stdlib.OpenDB(*config, options...)
+	pool.SetMaxOpenConns(1)
+	return pool
 }
 
 func (postgresDialect) migrations() migrations {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,14 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 		pool, _ := write.DB() // it was just opened
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &Store{dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write}, nil
+	pool, err := read.DB()
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite database: %w", err)
+	}
+	// What reads waits for nobody who writes, so the feed needs no connection of its own.
+	return &Store{
+		dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write, feed: pool,
+	}, nil
 }
 
 // makeFile makes the database file, mode 0600, and its folder: it holds password hashes and addresses.
@@ -205,13 +213,33 @@ func (p *prepared) on(ctx context.Context, pool *sql.DB) (*sql.Stmt, error) {
 	return made, nil
 }
 
-// since goes by ids: there is one writer at a time, so they are committed in their order.
-func (sqliteDialect) since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error) {
-	list, err := gorm.G[models.Revocation](s.read).Where("id > ?", mark).Order("id").Find(ctx)
-	if len(list) > 0 {
-		mark = list[len(list)-1].ID
+// sqliteNewest is the highest id that there ever was.
+const sqliteNewest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'revocations'"
+
+// since goes by ids: there is one writer at a time, so they are committed in their order. Where they run backwards, an
+// older state was put back.
+func (sqliteDialect) since(
+	ctx context.Context, s *Store, mark string, page func([]models.Revocation),
+) (next string, anew bool, err error) {
+	var last, newest int64
+	if mark != "" {
+		if last, err = strconv.ParseInt(mark, 10, 64); err != nil {
+			return mark, false, err
+		}
 	}
-	return list, mark, s.mapped(err, "read revocations")
+	if err := s.feed.QueryRowContext(ctx, sqliteNewest).Scan(&newest); err != nil {
+		return mark, false, err
+	}
+	if anew = newest < last; anew {
+		last = 0
+	}
+	if newest > last {
+		err = s.eachPage(ctx, page, selectRevocations+"WHERE id > ? AND id <= ?", last, newest)
+	}
+	if err != nil {
+		return mark, false, err
+	}
+	return strconv.FormatInt(newest, 10), anew, nil
 }
 
 // wakeups returns nil: SQLite tells other processes nothing.

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,7 @@ type Store struct {
 	dialect dialect
 	read    *gorm.DB // inside Tx, the same as write
 	write   *gorm.DB
+	feed    *sql.DB // for RevocationsSince: requests that wait for each other's locks must not keep it waiting
 }
 
 var _ models.Store = (*Store)(nil)
@@ -30,7 +32,7 @@ type dialect interface {
 	// refresh is models.Sessions.RefreshSession, inside or outside a transaction.
 	refresh(ctx context.Context, s *Store, r models.Refresh) (models.Session, models.User, error)
 	// since and wakeups are models.Revocations; wake rings for those who wait, at the commit.
-	since(ctx context.Context, s *Store, mark int64) ([]models.Revocation, int64, error)
+	since(ctx context.Context, s *Store, mark string, page func([]models.Revocation)) (next string, anew bool, err error)
 	wakeups(ctx context.Context) <-chan struct{}
 	wake(ctx context.Context, s *Store) error
 	// alone reports whether the transaction is the only one that cleans, until it ends.
@@ -60,17 +62,18 @@ func settings() *gorm.Config {
 
 // Close closes the connections.
 func (s *Store) Close() error {
-	var first error
+	errs := []error{s.feed.Close()}
 	for _, db := range []*gorm.DB{s.read, s.write} {
 		pool, err := db.DB()
 		if err == nil {
 			err = pool.Close()
 		}
-		if err != nil && first == nil {
-			first = fmt.Errorf("close database: %w", err)
-		}
+		errs = append(errs, err)
 	}
-	return first
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close database: %w", err)
+	}
+	return nil
 }
 
 // Tx implements models.Store.
@@ -80,7 +83,7 @@ func (s *Store) Tx(ctx context.Context, fn func(models.Store) error) error {
 
 func (s *Store) tx(ctx context.Context, fn func(*Store) error) error {
 	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		return fn(&Store{dialect: s.dialect, read: tx, write: tx})
+		return fn(&Store{dialect: s.dialect, read: tx, write: tx, feed: s.feed})
 	})
 }
 

@@ -2,18 +2,22 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"latchkey/models"
 )
 
-// How often the database is asked, and how long it may take to answer.
+// How often the database is asked, and how long it may be silent before it counts as gone. However much there is to read,
+// it takes as long as it takes, while something comes.
 const (
 	pollInterval = 250 * time.Millisecond
-	pollTimeout  = time.Second
+	pollSilence  = time.Second
+	loadSilence  = 30 * time.Second
 	sweepEvery   = 240 // polls: a minute
 
 	// A node that was cut off for so long reads the keys anew: what told of their change may have been deleted.
@@ -35,10 +39,9 @@ type Sync struct {
 	started time.Time    // the age is measured on the monotonic clock
 	fresh   atomic.Int64 // when the Set was last known to be equal, since started
 
-	mark     int64
-	keysSeen int64     // the newest row that told of changed keys
-	keysDue  bool      // they changed, and were not read anew yet
-	polled   time.Time // the last time that succeeded; by the clock, which also goes while a machine is suspended
+	mark    string
+	keysDue bool      // they changed, or may have, and were not read anew yet
+	polled  time.Time // the last time that succeeded; by the clock, which also goes while a machine is suspended
 }
 
 // NewSync returns a Sync.
@@ -47,7 +50,7 @@ func NewSync(o Options) *Sync {
 }
 
 // Load reads everything there is.
-func (s *Sync) Load(ctx context.Context) error { return s.poll(ctx) }
+func (s *Sync) Load(ctx context.Context) error { return s.poll(ctx, loadSilence) }
 
 // Run polls until ctx ends, and at once when the database says that there may be something new.
 func (s *Sync) Run(ctx context.Context) {
@@ -62,7 +65,7 @@ func (s *Sync) Run(ctx context.Context) {
 		case <-wakeups:
 		case <-tick.C:
 		}
-		err := s.poll(ctx)
+		err := s.poll(ctx, pollSilence)
 		if failed := err != nil && ctx.Err() == nil; failed != failing {
 			failing = failed
 			if failing {
@@ -84,36 +87,53 @@ func (s *Sync) elapsed() time.Duration {
 	return time.Since(s.started) //nolint:forbidigo // the monotonic clock
 }
 
-// poll reads what is new. A mark that runs backwards is another database, after a failover or a restore: what was
-// forgotten by it is read from the beginning.
-func (s *Sync) poll(ctx context.Context) error {
-	began := s.elapsed()
-	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
-	defer cancel()
-	list, next, err := s.o.Feed.RevocationsSince(ctx, s.mark)
-	if err == nil && next < s.mark {
-		list, next, err = s.o.Feed.RevocationsSince(ctx, 0)
-	}
-	if err != nil {
-		return fmt.Errorf("read revocations: %w", err)
-	}
-	s.o.Set.Add(list...)
-	now := s.o.Now()
+// poll reads what is new.
+func (s *Sync) poll(ctx context.Context, silence time.Duration) error {
+	began, now := s.elapsed(), s.o.Now()
 	if !s.polled.IsZero() && now.Sub(s.polled) > keysAfter {
 		s.keysDue = true
 	}
-	for _, r := range list {
-		if r.SessionID == "" && r.UserID == 0 && r.ID > s.keysSeen {
-			s.keysSeen, s.keysDue = r.ID, true
-		}
+	if err := s.read(ctx, silence); err != nil {
+		return fmt.Errorf("read revocations: %w", err)
 	}
 	if s.keysDue {
-		if err := s.o.KeysChanged(ctx); err != nil {
+		if err := s.readKeys(ctx, silence); err != nil {
 			return err
 		}
 		s.keysDue = false
 	}
-	s.mark, s.polled = next, now
+	s.polled = now
 	s.fresh.Store(int64(began)) // what was committed after the question is not in the answer
 	return nil
+}
+
+var errSilence = errors.New("the database does not answer in time")
+
+// read adds what is new to the Set, page by page, and goes on while pages come. Another database may have other keys.
+func (s *Sync) read(ctx context.Context, silence time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := time.AfterFunc(silence, func() { cancel(errSilence) })
+	defer alarm.Stop()
+	next, anew, err := s.o.Feed.RevocationsSince(ctx, s.mark, func(list []models.Revocation) {
+		alarm.Reset(silence)
+		s.o.Set.Add(list...)
+		s.keysDue = s.keysDue || slices.ContainsFunc(list, aboutKeys)
+	})
+	if err != nil && errors.Is(context.Cause(ctx), errSilence) {
+		return errSilence
+	}
+	if err != nil {
+		return err
+	}
+	s.mark, s.keysDue = next, s.keysDue || anew
+	return nil
+}
+
+func aboutKeys(r models.Revocation) bool { return r.SessionID == "" && r.UserID == 0 }
+
+func (s *Sync) readKeys(ctx context.Context, silence time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	return s.o.KeysChanged(ctx)
 }

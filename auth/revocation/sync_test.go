@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +16,7 @@ import (
 	"latchkey/models"
 )
 
-// feed is a database of revocations.
+// feed is a database of revocations. Its marks are how many rows were there.
 type feed struct {
 	mu     sync.Mutex
 	rows   []models.Revocation
@@ -22,9 +24,11 @@ type feed struct {
 	err    error
 	frozen bool
 	asked  int
+	read   int           // rows that were handed over
+	page   time.Duration // how long each row takes to come
 }
 
-func (f *feed) RevocationsSince(ctx context.Context, mark int64) ([]models.Revocation, int64, error) {
+func (f *feed) RevocationsSince(ctx context.Context, mark string, page func([]models.Revocation)) (string, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
@@ -32,15 +36,31 @@ func (f *feed) RevocationsSince(ctx context.Context, mark int64) ([]models.Revoc
 		f.mu.Unlock()
 		<-ctx.Done()
 		f.mu.Lock()
-		return nil, 0, ctx.Err()
+		return "", false, ctx.Err()
 	}
 	if f.err != nil {
-		return nil, 0, f.err
+		return "", false, f.err
 	}
-	if mark > int64(len(f.rows)) { // another database: it knows nothing of such a mark
-		return nil, int64(len(f.rows)), nil
+	last, _ := strconv.Atoi(mark)
+	anew := last > len(f.rows) // another database: it knows nothing of such a mark
+	if anew {
+		last = 0
 	}
-	return f.rows[mark:], int64(len(f.rows)), nil
+	rows := f.rows
+	for i := range rows[last:] {
+		f.mu.Unlock()
+		select {
+		case <-time.After(f.page):
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+		if ctx.Err() != nil {
+			return "", false, ctx.Err()
+		}
+		f.read++
+		page(rows[last+i : last+i+1])
+	}
+	return strconv.Itoa(len(rows)), anew, nil
 }
 
 func (f *feed) Wakeups(context.Context) <-chan struct{} { return f.bell }
@@ -180,6 +200,80 @@ func TestSync(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			if n.Age() > time.Second {
 				t.Errorf("age %v after the keys could be read", n.Age())
+			}
+			if f.read != 2 {
+				t.Errorf("%d rows were read, want each of the two once", f.read)
+			}
+		})
+	})
+	t.Run("has the keys read again in a database that took the place of the first, and for a change there", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := &feed{}
+			for range 5 {
+				f.add(models.Revocation{})
+			}
+			n := run(t, f)
+			for i, change := range []func(){
+				func() { f.set(func() { f.rows = nil }) },
+				func() { f.add(models.Revocation{}) }, // with an id that was there before
+			} {
+				before := n.reloads.Load()
+				change()
+				time.Sleep(2 * time.Second)
+				if got := n.reloads.Load() - before; got != 1 {
+					t.Errorf("step %d: the keys were read anew %d times, want 1", i, got)
+				}
+			}
+		})
+	})
+	t.Run("has the keys read again for a change that commits after a later one", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := &feed{}
+			n := run(t, f)
+			for _, id := range []int64{2, 1} {
+				before := n.reloads.Load()
+				f.set(func() { f.rows = append(f.rows, models.Revocation{ID: id, ExpiresAt: time.Now().Add(time.Hour)}) })
+				time.Sleep(2 * time.Second)
+				if n.reloads.Load() == before {
+					t.Errorf("the keys were not read anew for the row %d", id)
+				}
+			}
+		})
+	})
+	t.Run("reads for as long as it takes, while something comes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := &feed{page: 10 * time.Second}
+			for i := range 20 {
+				f.add(models.Revocation{SessionID: sessionID(i)})
+			}
+			n := run(t, f)
+			if !n.knows(19) {
+				t.Error("it started without what was there")
+			}
+			f.set(func() { f.page = 900 * time.Millisecond })
+			for i := range 20 {
+				f.add(models.Revocation{SessionID: sessionID(20 + i)})
+			}
+			time.Sleep(10 * time.Second)
+			if !n.knows(25) || n.knows(39) || n.Age() < 8*time.Second {
+				t.Errorf("half-way it knows the first %t, the last %t, and says it is %v old", n.knows(25), n.knows(39), n.Age())
+			}
+			time.Sleep(10 * time.Second)
+			if !n.knows(39) || n.Age() > time.Second || f.read != 40 {
+				t.Errorf("after all: knows the last %t, age %v, %d rows read", n.knows(39), n.Age(), f.read)
+			}
+		})
+	})
+	t.Run("does not start on a database that falls silent", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := &feed{frozen: true}
+			s := revocation.NewSync(revocation.Options{Set: revocation.NewSet(), Feed: f, Now: time.Now})
+			began := time.Now()
+			if err := s.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "does not answer in time") {
+				t.Errorf("after %v: %v", time.Since(began), err)
+			}
+			if waited := time.Since(began); waited != 30*time.Second {
+				t.Errorf("it waited for %v", waited)
 			}
 		})
 	})

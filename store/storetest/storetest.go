@@ -4,6 +4,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -646,9 +647,9 @@ func revocations(t *testing.T, s models.Store) {
 	startSession(t, s, "a", user)
 	startSession(t, s, "b", user)
 	startSession(t, s, "c", user)
-	list, mark, err := s.RevocationsSince(t.Context(), 0)
-	if err != nil || len(list) != 0 {
-		t.Fatalf("at first: %v, %v", list, err)
+	list, mark := since(t, s, "")
+	if len(list) != 0 {
+		t.Fatalf("at first: %v", list)
 	}
 	if _, err := s.EndSession(t.Context(), "a", moment, until); err != nil {
 		t.Fatal(err)
@@ -665,10 +666,7 @@ func revocations(t *testing.T, s models.Store) {
 	_, err = s.RaiseEpoch(t.Context(), 99, moment, until)
 	wantErr(t, "RaiseEpoch of nobody", err, models.ErrNotFound)
 
-	list, next, err := s.RevocationsSince(t.Context(), mark)
-	if err != nil {
-		t.Fatal(err)
-	}
+	list, next := since(t, s, mark)
 	for i := range list {
 		list[i].ID = 0
 	}
@@ -677,13 +675,30 @@ func revocations(t *testing.T, s models.Store) {
 		{SessionID: "c", ExpiresAt: until},
 		{UserID: user.ID, Epoch: epoch, ExpiresAt: until},
 	}, list)
-	if next < mark {
-		t.Errorf("the mark runs backwards: %d after %d", next, mark)
+	if again, _ := since(t, s, next); len(again) != 0 {
+		t.Errorf("what was read comes again: %v", again)
+	}
+	if all, _ := since(t, s, ""); len(all) != 3 {
+		t.Errorf("from the beginning there are %d, want 3", len(all))
 	}
 	alive, err := s.SessionsOf(t.Context(), user.ID, moment)
 	if err != nil || len(alive) != 1 || alive[0].ID != "b" {
 		t.Errorf("SessionsOf: %v, %v; want b alone", alive, err)
 	}
+}
+
+// since returns what is new in the order of the ids, and the next mark of a database that is still the same.
+func since(t *testing.T, s models.Store, mark string) (list []models.Revocation, next string) {
+	t.Helper()
+	next, anew, err := s.RevocationsSince(t.Context(), mark, func(page []models.Revocation) { list = append(list, page...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if anew {
+		t.Error("it began anew")
+	}
+	slices.SortFunc(list, func(a, b models.Revocation) int { return int(a.ID - b.ID) })
+	return list, next
 }
 
 // A transaction that writes early and commits late is not missed by a reader who went on meanwhile.
@@ -694,11 +709,8 @@ func lateCommit(t *testing.T, s models.Store) {
 	until := moment.Add(time.Hour)
 	wrote, read := make(chan struct{}), make(chan struct{})
 	seen := map[string]bool{}
-	look := func(mark int64) int64 {
-		list, next, err := s.RevocationsSince(t.Context(), mark)
-		if err != nil {
-			t.Error(err)
-		}
+	look := func(mark string) string {
+		list, next := since(t, s, mark)
 		for _, r := range list {
 			seen[r.SessionID] = true
 		}
@@ -721,7 +733,7 @@ func lateCommit(t *testing.T, s models.Store) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, _ = s.RaiseEpoch(ctx, other.ID, moment, until) // SQLite makes it wait, and it gives up
-	mark := look(0)
+	mark := look("")
 	close(read)
 	group.Wait()
 	look(mark)
