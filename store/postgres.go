@@ -49,7 +49,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		d.connections.Add(1)
 		return nil
 	}))
-	return &Store{dialect: d, read: db, write: db, feed: feed}, nil
+	return &Store{dialect: d, read: db, write: db, feed: feed, probe: single(config)}, nil
 }
 
 // single returns a pool of one connection, which is made when it is first needed.

@@ -154,7 +154,7 @@ func schemaOf(t testing.TB, url string) (schema string) {
 }
 
 // Requests that wait for each other's locks, as many as there are connections for them, do not keep a node from knowing
-// what was revoked.
+// what was revoked, nor from saying that it is ready.
 func TestTheFeedDoesNotWaitForRequests(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
@@ -176,6 +176,9 @@ func TestTheFeedDoesNotWaitForRequests(t *testing.T) {
 			defer done()
 			if _, _, err := s.RevocationsSince(asking, "", func([]models.Revocation) {}); err != nil {
 				t.Errorf("the feed: %v", err)
+			}
+			if err := s.Ready(asking); err != nil {
+				t.Errorf("readiness: %v", err)
 			}
 			return nil
 		})

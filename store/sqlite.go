@@ -51,9 +51,9 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
 	}
-	// What reads waits for nobody who writes, so the feed needs no connection of its own.
+	// What reads waits for nobody who writes, so the feed and the probe need no connections of their own.
 	return &Store{
-		dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write, feed: pool,
+		dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write, feed: pool, probe: pool,
 	}, nil
 }
 

@@ -23,6 +23,7 @@ type Store struct {
 	read    *gorm.DB // inside Tx, the same as write
 	write   *gorm.DB
 	feed    *sql.DB // for RevocationsSince: requests that wait for each other's locks must not keep it waiting
+	probe   *sql.DB // for Ready, likewise
 }
 
 var _ models.Store = (*Store)(nil)
@@ -62,7 +63,7 @@ func settings() *gorm.Config {
 
 // Close closes the connections.
 func (s *Store) Close() error {
-	errs := []error{s.feed.Close()}
+	errs := []error{s.feed.Close(), s.probe.Close()}
 	for _, db := range []*gorm.DB{s.read, s.write} {
 		pool, err := db.DB()
 		if err == nil {
@@ -83,14 +84,14 @@ func (s *Store) Tx(ctx context.Context, fn func(models.Store) error) error {
 
 func (s *Store) tx(ctx context.Context, fn func(*Store) error) error {
 	return s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		return fn(&Store{dialect: s.dialect, read: tx, write: tx, feed: s.feed})
+		return fn(&Store{dialect: s.dialect, read: tx, write: tx, feed: s.feed, probe: s.probe})
 	})
 }
 
 // Ready implements models.Store.
 func (s *Store) Ready(ctx context.Context) error {
 	var applied int64
-	err := s.read.WithContext(ctx).Raw("SELECT max(version_id) FROM " + versionTable).Scan(&applied).Error
+	err := s.probe.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versionTable).Scan(&applied)
 	if err != nil {
 		return fmt.Errorf("ask the database: %w", err)
 	}
