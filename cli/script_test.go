@@ -21,7 +21,7 @@ import (
 //
 //	status N COMMAND …   run it; it must end with the exit status N
 //	start COMMAND …      run a server, until it listens; sets ADDR and URL; stdout and stderr are what it wrote so far
-//	stop                 send it SIGTERM; it must end with 0; stdout and stderr are all it wrote
+//	terminate            send it SIGTERM; it must end with 0; stdout and stderr are all it wrote
 //	sql URL STATEMENT    change the database
 //	mode N FILE …        check the permissions
 func TestScripts(t *testing.T) {
@@ -52,7 +52,7 @@ func setup(e *testscript.Env) error {
 
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"status": statusCommand, "start": startCommand, "stop": stopCommand, "sql": sqlCommand, "mode": modeCommand,
+		"status": statusCommand, "start": startCommand, "terminate": terminateCommand, "sql": sqlCommand, "mode": modeCommand,
 	}
 }
 
@@ -92,9 +92,9 @@ func startCommand(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stderr(), s.log.String())
 }
 
-func stopCommand(ts *testscript.TestScript, neg bool, args []string) {
+func terminateCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
-		ts.Fatalf("usage: stop")
+		ts.Fatalf("usage: terminate")
 	}
 	s := *ts.Value(serverKey{}).(**server)
 	if s == nil {
