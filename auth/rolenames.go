@@ -3,8 +3,9 @@ package auth
 import "encoding/json"
 
 // maxRoleNames bounds the names of a user's roles together, in bytes of JSON. Every access token carries them, which
-// makes four bytes of three, and no token may have more than 16 KiB: that leaves 4 KiB for all else that is in one.
-const maxRoleNames = 8 << 10
+// makes four bytes of three, and no token may have more than 16 KiB: that leaves room for the claims that are carried,
+// 4 KiB at most, and for all else.
+const maxRoleNames = 6 << 10
 
 // fitToken reports whether a token can carry the names of these roles.
 func fitToken(names []string) bool {

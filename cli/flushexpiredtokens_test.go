@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -124,12 +125,29 @@ func TestFlushDeletesWhatHasExpired(t *testing.T) {
 	})
 }
 
+// makeKeys makes the first signing keys, as the first start of a server does.
+func makeKeys(t *testing.T, environ []string) {
+	t.Helper()
+	settings, err := config.Load(environ, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.Open(t.Context(), app.Options{Settings: settings, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What commands do is recorded, and nobody did it.
 func TestCommandsAreRecorded(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, url string) {
 		settings := environment("LATCHKEY_DATABASE_URL="+url, "LATCHKEY_SECRET_KEY=made up for the tests of package cli")
 		runCommand(t, typedPassword+"\n", settings, "createsuperuser", "--username", "alice", "--email", "", "--password-stdin")
-		runCommand(t, "", settings, "keys", "rotate")
+		makeKeys(t, settings)
+		runCommand(t, "", settings, "keys", "rotate", "--force")
 		var list []struct{ KID, State string }
 		if err := json.Unmarshal([]byte(runCommand(t, "", settings, "keys", "list", "--json")), &list); err != nil {
 			t.Fatal(err)
