@@ -621,13 +621,13 @@ func TestAUserHasNoMoreRolesThanATokenCanCarry(t *testing.T) {
 		here      []string // roles that were given here
 		permitted bool
 	}{
-		{"8192 bytes", append(numbered(53, 150, "n"), strings.Repeat("n", 79)), nil, true},
-		{"8193 bytes", append(numbered(53, 150, "n"), strings.Repeat("n", 80)), nil, false},
-		{"few that JSON makes longer", numbered(9, 150, "<"), nil, true},
-		{"one more of these", numbered(10, 150, "<"), nil, false},
+		{"6144 bytes", append(numbered(40, 150, "n"), strings.Repeat("n", 20)), nil, true},
+		{"6145 bytes", append(numbered(40, 150, "n"), strings.Repeat("n", 21)), nil, false},
+		{"few that JSON makes longer", numbered(6, 150, "<"), nil, true},
+		{"one more of these", numbered(7, 150, "<"), nil, false},
 		{"as many as a user of a large site may have", numbered(400, 28, "n"), nil, false},
-		{"with those that were given here", numbered(53, 150, "n"), []string{strings.Repeat("h", 79)}, true},
-		{"with one more that was given here", numbered(53, 150, "n"), []string{strings.Repeat("h", 80)}, false},
+		{"with those that were given here", numbered(40, 150, "n"), []string{strings.Repeat("h", 20)}, true},
+		{"with one more that was given here", numbered(40, 150, "n"), []string{strings.Repeat("h", 21)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			testkit.Each(t, func(t *testing.T, s *testkit.Server) {
