@@ -90,7 +90,7 @@ func onBoth(b *testing.B, benchmark func(*testing.B, *app.App)) {
 			}
 			defer a.Close() //nolint:errcheck // the benchmark is over
 			form := auth.UserForm{Username: "ada", Password: testkit.Password}
-			if _, err := a.Auth.CreateUser(b.Context(), form); err != nil {
+			if _, err := a.Auth.CreateUser(auth.AsOperator(b.Context()), form); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()

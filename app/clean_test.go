@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/auth"
 	"latchkey/config"
 	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
@@ -55,7 +56,7 @@ func TestCleaningRevivesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.App.Auth.DeleteUser(t.Context(), user.ID); err != nil {
+			if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), user.ID, ""); err != nil {
 				t.Fatal(err)
 			}
 		}, "STALE", "STALE", nobodyActive},

@@ -230,7 +230,12 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		grace, _ := strconv.ParseInt(s.AddUser("grace"), 10, 64)
-		by := auth.WithCaller(ctx, &auth.Caller{UserID: strconv.FormatInt(ada, 10)}) // there is no mutation for these yet
+		rootUser, err := s.App.Auth.CreateUser(auth.AsOperator(ctx), auth.UserForm{Username: "root", Password: testkit.Password, IsSuperuser: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := rootUser.ID
+		by := auth.WithCaller(ctx, &auth.Caller{UserID: rootUser.IDText(), SessionID: "0"})
 		for _, act := range []func() error{
 			func() error { return s.App.Auth.SetRoles(by, grace, []string{"reader"}) },
 			func() error { return s.App.Auth.SetActive(by, grace, false) },
@@ -243,15 +248,53 @@ func TestEvents(t *testing.T) {
 		want(
 			false,
 			happened{auth.EventUserCreated, 0, grace, "", map[string]any{"is_staff": false, "is_superuser": false}},
-			happened{auth.EventUserChanged, ada, grace, "", map[string]any{"roles": []any{"reader"}}},
-			happened{auth.EventUserChanged, ada, grace, "", map[string]any{"is_active": false}},
+			happened{auth.EventUserCreated, 0, root, "", map[string]any{"is_staff": false, "is_superuser": true}},
+			happened{auth.EventUserChanged, root, grace, "", map[string]any{"roles": []any{"reader"}}},
+			happened{auth.EventUserChanged, root, grace, "", map[string]any{"is_active": false}},
 		)
 		s.Obtain("grace", testkit.Password)
 		want(true, happened{auth.EventSignInFailed, 0, grace, "", map[string]any{"reason": "inactive"}})
-		if err := s.App.Auth.DeleteUser(by, grace); err != nil {
+		if err := s.App.Auth.DeleteUser(by, grace, ""); err != nil {
 			t.Fatal(err)
 		}
-		want(false, happened{auth.EventUserDeleted, ada, grace, "", nil})
+		want(false, happened{auth.EventUserDeleted, root, grace, "", nil})
+
+		form := auth.RoleForm{Name: "writer", Permissions: []string{"users:write", "orders:write", "users:write"}}
+		for range 2 { // the second time nothing happens
+			if _, err := s.App.Auth.SaveRole(by, form); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want(false, happened{auth.EventRoleSaved, root, 0, "", map[string]any{
+			"role": "writer", "description": "", "permissions": []any{"orders:write", "users:write"},
+		}})
+		if err := s.App.Auth.DeleteRole(by, "writer"); err != nil {
+			t.Fatal(err)
+		}
+		want(false, happened{auth.EventRoleDeleted, root, 0, "", map[string]any{"role": "writer"}})
+		pair, session = signIn("root")
+		want(true, happened{auth.EventSignedIn, root, root, session, nil})
+		const reset = "a fifth horse battery"
+		secrets = append(secrets, reset)
+		s.Query(`mutation($id: ID!, $p: String!) { userUpdate(id: $id, input: {password: $p, email: "ada@example.org", isStaff: true}) { errors { code } } }`,
+			map[string]any{"id": ada, "p": reset}, bearer(pair.Access)...)
+		want(true, happened{auth.EventUserChanged, root, ada, "", map[string]any{"password": true, "email": "ada@example.org", "is_staff": true}})
+		pair, a := s.Obtain("ada", reset)
+		secrets = append(secrets, pair.Access, pair.Refresh)
+		session = sessionID(t, pair.Access)
+		s.Query(`{ roles { name } }`, nil, bearer(pair.Access)...).Refused(t, "FORBIDDEN", "", "You do not have permission to perform this action.")
+		if len(a.Errors) > 0 {
+			t.Fatal(a.Body)
+		}
+		want(
+			true, happened{auth.EventSignedIn, ada, ada, session, nil},
+			happened{auth.EventPermissionDenied, ada, 0, session, map[string]any{"reason": "roles:read"}},
+		)
+		importer := auth.NewImporter(auth.ImportOptions{Recorder: s.App.Recorder})
+		if err := importer.Record(ctx, map[string]any{"new": 1}); err != nil {
+			t.Fatal(err)
+		}
+		want(false, happened{auth.EventUsersImported, 0, 0, "", map[string]any{"new": 1.0}})
 
 		old := s.App.Keys.Ring().Signing().ID
 		rows, err := s.App.Keeper.List(ctx)
@@ -283,20 +326,14 @@ func TestEvents(t *testing.T) {
 		secrets = append(secrets, foreign, adopted.Access, adopted.Refresh)
 		want(true, happened{auth.EventSessionAdopted, number(t, lin), number(t, lin), sessionID(t, adopted.Access), nil})
 
-		importer := auth.NewImporter(auth.ImportOptions{Recorder: s.App.Recorder})
-		if err := importer.Record(ctx, map[string]any{"new": 1}); err != nil {
-			t.Fatal(err)
-		}
-		want(false, happened{auth.EventUsersImported, 0, 0, "", map[string]any{"new": 1.0}})
-
 		// What does not come about is not recorded.
 		for _, act := range []func() error{
 			func() error { return s.App.Auth.SetRoles(by, ada, []string{"reader", "none"}) },
 			func() error { return s.App.Auth.SetActive(by, 999, false) },
-			func() error { return s.App.Auth.DeleteUser(by, 999) },
+			func() error { return s.App.Auth.DeleteUser(by, 999, "") },
 			func() error { return s.App.Keeper.Retire(ctx, "none") },
 			func() error {
-				_, err := s.App.Auth.CreateUser(ctx, auth.UserForm{Username: "Ada", Password: testkit.Password})
+				_, err := s.App.Auth.CreateUser(auth.AsOperator(ctx), auth.UserForm{Username: "Ada", Password: testkit.Password})
 				return err
 			},
 		} {

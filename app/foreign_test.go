@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/auth"
 	"latchkey/auth/token"
 	"latchkey/config"
 	"latchkey/internal/testdb"
@@ -198,7 +199,7 @@ func TestARevokedForeignRefreshTokenStaysRevoked(t *testing.T) {
 		t.Run("not with a change of roles", func(t *testing.T) {
 			old, access := simplejwt(t, s, "refresh", jti(9), grace, nil), simplejwt(t, s, "access", jti(10), grace, nil)
 			s.Clock.Advance(time.Second)
-			if err := s.App.Auth.SetRoles(t.Context(), grace, nil); err != nil {
+			if err := s.MakeStale(grace); err != nil {
 				t.Fatal(err)
 			}
 			s.Protected("Bearer "+access).Refused(t, unauthentic, "STALE", notValid)
@@ -207,7 +208,7 @@ func TestARevokedForeignRefreshTokenStaysRevoked(t *testing.T) {
 		t.Run("with the state of its user", func(t *testing.T) {
 			old := simplejwt(t, s, "refresh", jti(11), grace, nil)
 			s.Clock.Advance(time.Second)
-			if err := s.App.Auth.SetActive(t.Context(), grace, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), grace, false); err != nil {
 				t.Fatal(err)
 			}
 			refused(t, old, "STALE", nobodyActive)
@@ -386,7 +387,7 @@ func TestSimpleJWTForeignTokens(t *testing.T) {
 		t.Run("protected/inactive user", func(t *testing.T) {
 			grace := number(t, s.AddUser("grace"))
 			raw := foreign(t, "access", grace, nil)
-			if err := s.App.Auth.SetActive(t.Context(), grace, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), grace, false); err != nil {
 				t.Fatal(err)
 			}
 			callRest(t, s, http.MethodGet, protectedPath, "", "Authorization", "Bearer "+raw).

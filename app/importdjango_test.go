@@ -16,7 +16,6 @@ import (
 
 	"latchkey/app"
 	"latchkey/auth"
-	"latchkey/fault"
 	"latchkey/internal/testkit"
 	"latchkey/models"
 )
@@ -152,7 +151,7 @@ func TestImportedNamesSignInAsTheyAre(t *testing.T) {
 		}
 		// What an imported name looks like is taken for new ones, and its own key cannot be had by name.
 		for _, name := range []string{"Ciara", "c1ara", "fısh", "clara#2"} {
-			_, err := s.App.Auth.CreateUser(t.Context(), auth.UserForm{Username: name, Password: testkit.Password})
+			_, err := s.App.Auth.CreateUser(auth.AsOperator(t.Context()), auth.UserForm{Username: name, Password: testkit.Password})
 			if _, ok := errors.AsType[auth.FormError](err); !ok {
 				t.Errorf("a new user %q: %v", name, err)
 			}
@@ -639,11 +638,11 @@ func TestAUserHasNoMoreRolesThanATokenCanCarry(t *testing.T) {
 					}
 				}
 				// The same bound holds for what is given here.
-				err := s.App.Auth.SetRoles(t.Context(), 7, slices.Concat(test.here, test.names))
-				if errors.Is(err, fault.New(fault.KindBadUserInput)) == test.permitted || (err == nil) != test.permitted {
+				err := s.App.Auth.SetRoles(auth.AsOperator(t.Context()), 7, slices.Concat(test.here, test.names))
+				if _, refused := errors.AsType[auth.FormError](err); refused == test.permitted || (err == nil) != test.permitted {
 					t.Errorf("given here: %v", err)
 				}
-				if err := s.App.Auth.SetRoles(t.Context(), 7, test.here); err != nil {
+				if err := s.App.Auth.SetRoles(auth.AsOperator(t.Context()), 7, test.here); err != nil {
 					t.Fatal(err)
 				}
 
@@ -726,6 +725,47 @@ func TestTheSuperuserOfTheFirstStartIsInTheWay(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, withoutPlaces(refused)); !errors.Is(err, app.ErrRefused) || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+// A dump may say that somebody is no superuser any more, but not of the last one.
+func TestImportKeepsTheLastSuperuser(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		importer := auth.NewImporter(auth.ImportOptions{Store: s.App.Store, Recorder: s.App.Recorder, Now: s.Clock.Now})
+		user := models.User{ID: 7, Username: "ada", PasswordHash: "!", IsActive: true, IsSuperuser: true}
+		bring := func(list ...models.User) []auth.ImportChange {
+			t.Helper()
+			var users []auth.ImportedUser
+			for _, u := range list {
+				users = append(users, auth.ImportedUser{User: u})
+			}
+			outcomes, err := importer.Users(t.Context(), users, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var changes []auth.ImportChange
+			for _, o := range outcomes {
+				changes = append(changes, o.Change)
+			}
+			return changes
+		}
+		demoted, inactive := user, user
+		demoted.IsSuperuser, inactive.IsActive = false, false
+		other := models.User{ID: 8, Username: "grace", PasswordHash: "!", IsActive: true, IsSuperuser: true}
+		for _, step := range []struct {
+			name string
+			list []models.User
+			want []auth.ImportChange
+		}{
+			{"she comes", []models.User{user}, []auth.ImportChange{auth.ImportNew}},
+			{"she is the last one", []models.User{demoted}, []auth.ImportChange{auth.ImportRefused}},
+			{"in another way", []models.User{inactive}, []auth.ImportChange{auth.ImportRefused}},
+			{"another comes before", []models.User{other, demoted}, []auth.ImportChange{auth.ImportNew, auth.ImportUpdated}},
+		} {
+			if got := bring(step.list...); !slices.Equal(got, step.want) {
+				t.Errorf("%s: got %v, want %v", step.name, got, step.want)
+			}
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"latchkey/auth"
 	"latchkey/config"
 	"latchkey/fault"
 	"latchkey/internal/testdb"
@@ -312,7 +313,7 @@ func TestRefreshIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.App.Auth.DeleteUser(t.Context(), user.ID); err != nil {
+		if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), user.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		_, a = s.Refresh(pair.Refresh)

@@ -45,7 +45,7 @@ func TestARefreshDoesNotOutliveWhatEndsIt(t *testing.T) {
 			var refused error
 			group.Go(func() { got, refused = s.App.Auth.Refresh(t.Context(), pair.Refresh) })
 			group.Go(func() {
-				if err := s.App.Auth.SetActive(t.Context(), id, false); err != nil {
+				if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), id, false); err != nil {
 					t.Error(err)
 				}
 			})
@@ -55,7 +55,7 @@ func TestARefreshDoesNotOutliveWhatEndsIt(t *testing.T) {
 					t.Fatal("the access token of an inactive user is accepted")
 				}
 			}
-			if err := s.App.Auth.SetActive(t.Context(), id, true); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), id, true); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -85,7 +85,7 @@ func TestAPasswordChangeGivesNoRolesThatWereTakenMeanwhile(t *testing.T) {
 		if err := s.App.Store.SaveRole(t.Context(), &models.Role{Name: "admin", Permissions: []string{"users:write"}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.App.Auth.SetRoles(t.Context(), id, []string{"admin"}); err != nil {
+		if err := s.App.Auth.SetRoles(auth.AsOperator(t.Context()), id, []string{"admin"}); err != nil {
 			t.Fatal(err)
 		}
 		caller, err := s.App.Auth.VerifyAccess(t.Context(), s.SignIn("ada").Access)
@@ -94,7 +94,7 @@ func TestAPasswordChangeGivesNoRolesThatWereTakenMeanwhile(t *testing.T) {
 		}
 		other, _ := testkit.Open(t, url)
 		s.App.Auth.Store = between{s.App.Store, new(atomic.Bool), func() {
-			if err := other.Auth.SetRoles(t.Context(), id, nil); err != nil {
+			if err := other.Auth.SetRoles(auth.AsOperator(t.Context()), id, nil); err != nil {
 				t.Error(err)
 			}
 		}}

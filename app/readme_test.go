@@ -30,7 +30,7 @@ func testCalls(t *testing.T, file, section string) {
 		t.Skip("skipped: no curl to paste the README's calls into")
 	}
 	s := testkit.Start(t, testdb.SQLite(t))
-	if _, err := s.App.Auth.CreateUser(t.Context(), auth.UserForm{Username: "admin", Password: testkit.Password}); err != nil {
+	if _, err := s.App.Auth.CreateUser(auth.AsOperator(t.Context()), auth.UserForm{Username: "admin", Password: testkit.Password}); err != nil {
 		t.Fatal(err)
 	}
 	calls := callsOf(t, file, section)

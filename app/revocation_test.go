@@ -149,7 +149,7 @@ func TestSessionsAreListedToTheirOwner(t *testing.T) {
 		}
 		// A superuser sees everybody's.
 		root := auth.UserForm{Username: "root", Password: testkit.Password, IsSuperuser: true}
-		if _, err := s.App.Auth.CreateUser(t.Context(), root); err != nil {
+		if _, err := s.App.Auth.CreateUser(auth.AsOperator(t.Context()), root); err != nil {
 			t.Fatal(err)
 		}
 		a = s.Query(`mutation($t: String!) { tokenVerify(token: $t) { user { sessions { isCurrent } } } }`,
@@ -232,13 +232,15 @@ func twoNodes(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	passwords := []string{testkit.Password, "another horse battery"}
+	roles := [][]string{{"reader"}, nil}
 	for name, act := range map[string]func(testkit.Pair) error{
 		"revoke": func(p testkit.Pair) error {
 			mutate(t, one, "", fmt.Sprintf("tokenRevoke(refresh: %q)", p.Refresh))
 			return nil
 		},
 		"role change": func(testkit.Pair) error {
-			return one.App.Auth.SetRoles(t.Context(), user.ID, []string{"reader"})
+			slices.Reverse(roles)
+			return one.App.Auth.SetRoles(auth.AsOperator(t.Context()), user.ID, roles[1])
 		},
 		"password change": func(p testkit.Pair) error {
 			a := one.Query(`mutation($c: String!, $n: String!) { passwordChange(current: $c, new: $n) { errors { code } } }`,
@@ -250,10 +252,10 @@ func twoNodes(t *testing.T, url string) {
 			return nil
 		},
 		"deactivate": func(testkit.Pair) error {
-			if err := one.App.Auth.SetActive(t.Context(), user.ID, false); err != nil {
+			if err := one.App.Auth.SetActive(auth.AsOperator(t.Context()), user.ID, false); err != nil {
 				return err
 			}
-			return one.App.Auth.SetActive(t.Context(), user.ID, true)
+			return one.App.Auth.SetActive(auth.AsOperator(t.Context()), user.ID, true)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,14 +296,14 @@ func TestARoleChangeIsSeenAtOnce(t *testing.T) {
 		if err := s.App.Store.SaveRole(t.Context(), &models.Role{Name: "reader", Permissions: []string{"users:read"}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.App.Auth.SetRoles(t.Context(), user.ID, []string{"reader"}); err != nil {
+		if err := s.App.Auth.SetRoles(auth.AsOperator(t.Context()), user.ID, []string{"reader"}); err != nil {
 			t.Fatal(err)
 		}
 		before := s.SignIn("ada")
 		if got := fmt.Sprint(claim(t, before.Access, "roles")); got != "[reader]" {
 			t.Errorf("the token has the roles %s", got)
 		}
-		if err := s.App.Auth.SetRoles(t.Context(), user.ID, nil); err != nil {
+		if err := s.App.Auth.SetRoles(auth.AsOperator(t.Context()), user.ID, nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Protected("Bearer "+before.Access).Refused(t, unauthentic, "STALE", notValid)
@@ -311,7 +313,7 @@ func TestARoleChangeIsSeenAtOnce(t *testing.T) {
 		}
 		wantProtected(t, s.Protected("Bearer "+after.Access))
 
-		if err := s.App.Auth.SetActive(t.Context(), user.ID, false); err != nil {
+		if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), user.ID, false); err != nil {
 			t.Fatal(err)
 		}
 		s.Protected("Bearer "+after.Access).Refused(t, unauthentic, "STALE", notValid)
@@ -396,7 +398,7 @@ func TestATokenWithoutASessionIsAskedForItsUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.App.Auth.SetActive(t.Context(), user.ID, false); err != nil {
+		if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), user.ID, false); err != nil {
 			t.Fatal(err)
 		}
 		s.Clock.Advance(30 * time.Minute) // the revocation is long forgotten

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"latchkey/auth"
 	"latchkey/config"
 	"latchkey/internal/testdb"
 	"latchkey/internal/testkit"
@@ -232,7 +233,7 @@ func TestSimpleJWTObtain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.App.Auth.SetActive(t.Context(), inactive, false); err != nil {
+		if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), inactive, false); err != nil {
 			t.Fatal(err)
 		}
 		const refused = `{"detail":"No active account found with the given credentials"}`
@@ -301,11 +302,11 @@ func TestSimpleJWTRefresh(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.App.Auth.SetActive(t.Context(), number, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), number, false); err != nil {
 				t.Fatal(err)
 			}
 			refresh(t, pair.Refresh).want(t, 401, noAccountBody)
-			if err := s.App.Auth.SetActive(t.Context(), number, true); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), number, true); err != nil {
 				t.Fatal(err)
 			}
 			refresh(t, pair.Refresh).want(t, 401, blacklistedBody) // the session is over for good
@@ -316,7 +317,7 @@ func TestSimpleJWTRefresh(t *testing.T) {
 				t.Fatal(err)
 			}
 			pair := signInREST(t, s, "grace")
-			if err := s.App.Auth.DeleteUser(t.Context(), number); err != nil {
+			if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), number, ""); err != nil {
 				t.Fatal(err)
 			}
 			refresh(t, pair.Refresh).want(t, 401, noAccountBody)
@@ -402,17 +403,17 @@ func TestSimpleJWTVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			pair := signInREST(t, s, "grace")
-			if err := s.App.Auth.SetRoles(t.Context(), id, nil); err != nil {
+			if err := s.MakeStale(id); err != nil {
 				t.Fatal(err)
 			}
 			verify(t, pair.Access).want(t, 401, invalidBody)
 			verify(t, pair.Refresh).want(t, 200, `{}`)
-			if err := s.App.Auth.SetActive(t.Context(), id, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), id, false); err != nil {
 				t.Fatal(err)
 			}
 			verify(t, pair.Access).want(t, 401, noAccountBody)
 			verify(t, pair.Refresh).want(t, 401, noAccountBody)
-			if err := s.App.Auth.DeleteUser(t.Context(), id); err != nil {
+			if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), id, ""); err != nil {
 				t.Fatal(err)
 			}
 			verify(t, pair.Access).want(t, 401, noAccountBody)
@@ -455,11 +456,11 @@ func TestSimpleJWTBlacklist(t *testing.T) {
 				t.Fatal(err)
 			}
 			pair := signInREST(t, s, "grace")
-			if err := s.App.Auth.SetActive(t.Context(), id, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), id, false); err != nil {
 				t.Fatal(err)
 			}
 			blacklist(t, pair.Refresh).want(t, 200, `{}`)
-			if err := s.App.Auth.DeleteUser(t.Context(), id); err != nil {
+			if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), id, ""); err != nil {
 				t.Fatal(err)
 			}
 			blacklist(t, pair.Refresh).want(t, 200, `{}`)
@@ -566,17 +567,17 @@ func TestSimpleJWTProtected(t *testing.T) {
 		t.Run("user changed, inactive, deleted", func(t *testing.T) {
 			ended := signInREST(t, s, "ada")
 			postJSON(t, s, blacklistPath, "refresh", ended.Refresh).want(t, 200, `{}`)
-			if err := s.App.Auth.SetRoles(t.Context(), id, nil); err != nil {
+			if err := s.MakeStale(id); err != nil {
 				t.Fatal(err)
 			}
 			ask(t, "Bearer "+pair.Access).want(t, 401, notAccepted("Token is invalid"))
-			if err := s.App.Auth.SetActive(t.Context(), id, false); err != nil {
+			if err := s.App.Auth.SetActive(auth.AsOperator(t.Context()), id, false); err != nil {
 				t.Fatal(err)
 			}
 			for _, access := range []string{pair.Access, ended.Access} {
 				ask(t, "Bearer "+access).want(t, 401, `{"detail":"User is inactive","code":"user_inactive"}`)
 			}
-			if err := s.App.Auth.DeleteUser(t.Context(), id); err != nil {
+			if err := s.App.Auth.DeleteUser(auth.AsOperator(t.Context()), id, ""); err != nil {
 				t.Fatal(err)
 			}
 			for _, access := range []string{pair.Access, ended.Access} {

@@ -39,7 +39,7 @@ func stormChild(url string) error {
 		return err
 	}
 	defer a.Close() //nolint:errcheck // the process ends
-	if _, err := a.Auth.CreateUser(ctx, auth.UserForm{Username: "ada", Password: testkit.Password}); err != nil {
+	if _, err := a.Auth.CreateUser(auth.AsOperator(ctx), auth.UserForm{Username: "ada", Password: testkit.Password}); err != nil {
 		return err
 	}
 	result := stormResult{Answers: map[fault.Kind]int{}}

@@ -25,7 +25,7 @@ func (a *App) EnsureSuperuser(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("make first superuser: %w", err)
 	}
 	form := auth.UserForm{Username: FirstSuperuser, Password: plain, IsStaff: true, IsSuperuser: true}
-	if _, err := a.Auth.CreateUser(ctx, form); err != nil {
+	if _, err := a.Auth.CreateUser(auth.AsOperator(ctx), form); err != nil {
 		if form, ok := errors.AsType[auth.FormError](err); ok && form.Has(auth.FormTaken) {
 			return "", nil
 		}

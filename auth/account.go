@@ -25,6 +25,7 @@ const (
 type UserForm struct {
 	Username, Password, Email, FirstName, LastName string
 	IsStaff, IsSuperuser                           bool
+	Roles                                          []string // their names
 }
 
 // FormCode says what is wrong with a field of a form: the contract's UserErrorCode.
@@ -41,11 +42,20 @@ const (
 	FormTooSimilar FormCode = "TOO_SIMILAR"
 
 	FormWrongPassword FormCode = "WRONG_PASSWORD"
+	FormNotFound      FormCode = "NOT_FOUND"
+)
+
+// The texts of what is wrong with a form, in Django's words where it has them.
+const (
+	textRequired = "This field is required."
+	textTooLong  = "Ensure this field has no more than %d characters."
+	textNul      = "Null characters are not allowed."
+	textTaken    = "A user with that username, or one that looks like it, already exists."
 )
 
 // FormProblem is one thing that is wrong with a form.
 type FormProblem struct {
-	Field   string
+	Field   string // of an element of a list with its place, as in roles.0
 	Code    FormCode
 	Message string // for people
 }
@@ -72,39 +82,64 @@ func (e FormError) Has(code FormCode) bool {
 	return false
 }
 
+// about reports whether any problem is about the field.
+func (e FormError) about(field string) bool {
+	for _, p := range e {
+		if p.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *FormError) add(field string, code FormCode, message string) {
 	*e = append(*e, FormProblem{field, code, message})
 }
 
-// CreateUser makes a user. A FormError says, all at once, what is wrong with the form.
+// CreateUser makes a user. Needs users:write and everything that the user is given. A FormError says, all at once, what is
+// wrong with the form; FORBIDDEN for what would be a way up.
 func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, error) {
 	form.Username = username.Normalize(form.Username)
-	if problems := checkForm(s.Policy, form); len(problems) > 0 {
-		return models.User{}, problems
+	user := models.User{
+		Username: form.Username, UsernameKey: username.Skeleton(form.Username), Email: form.Email,
+		FirstName: form.FirstName, LastName: form.LastName,
+		IsActive: true, IsStaff: form.IsStaff, IsSuperuser: form.IsSuperuser, DateJoined: s.now(),
+	}
+	if _, err := s.mayCreate(ctx, s.Store, user, form); err != nil {
+		return models.User{}, err
 	}
 	hash, err := s.Passwords.Hash(ctx, form.Password)
 	if err != nil {
 		return models.User{}, busy(err)
 	}
-	user := models.User{
-		Username: form.Username, UsernameKey: username.Skeleton(form.Username), Email: form.Email,
-		FirstName: form.FirstName, LastName: form.LastName, PasswordHash: models.Secret(hash),
-		IsActive: true, IsStaff: form.IsStaff, IsSuperuser: form.IsSuperuser, DateJoined: s.now(),
-	}
+	user.PasswordHash = models.Secret(hash)
 	err = s.Recorder.change(ctx, func(tx models.Store) ([]event, error) {
+		if err := tx.LockUsers(ctx); err != nil {
+			return nil, err
+		}
+		roles, err := s.mayCreate(ctx, tx, user, form) // as it is now, when nobody else changes it
+		if err != nil {
+			return nil, err
+		}
 		if err := tx.CreateUser(ctx, &user); err != nil {
 			return nil, err
 		}
 		made := event{name: EventUserCreated, subject: user.ID, detail: map[string]any{
 			"is_staff": user.IsStaff, "is_superuser": user.IsSuperuser,
 		}}
+		if user.Roles = roles; len(roles) > 0 {
+			made.detail["roles"] = user.RoleNames()
+			if err := tx.SetUserRoles(ctx, user.ID, user.RoleNames()); err != nil {
+				return nil, err
+			}
+		}
 		return []event{made.by(ctx)}, nil
 	})
-	if conflict, ok := errors.AsType[*models.ConflictError](err); ok {
-		return models.User{}, FormError{{
-			conflict.Field, FormTaken,
-			"A user with that username, or one that looks like it, already exists.",
-		}}
+	if problems, ok := taken(err); ok {
+		return models.User{}, problems
+	}
+	if isRefusal(err) {
+		return models.User{}, err
 	}
 	if err != nil {
 		return models.User{}, fmt.Errorf("create user: %w", err)
@@ -112,8 +147,36 @@ func (s *Service) CreateUser(ctx context.Context, form UserForm) (models.User, e
 	return user, nil
 }
 
-// CheckUserForm returns what is wrong with a form by itself, all at once. Whether the name is taken only CreateUser can
-// tell.
+// mayCreate finds out whether the caller may make the user, and what is wrong with the form. It returns the roles.
+func (s *Service) mayCreate(ctx context.Context, kept models.Store, user models.User, form UserForm) ([]models.Role, error) {
+	by, err := s.actorIn(ctx, kept, models.PermUsersWrite)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayGive(ctx, by, models.User{}, user); err != nil {
+		return nil, err
+	}
+	problems := checkForm(s.Policy, form)
+	roles, err := rolesNamed(ctx, kept, form.Roles, &problems)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayGiveRoles(ctx, by, models.User{}, roles); err != nil {
+		return nil, err
+	}
+	if !problems.about("username") {
+		if err := nameTaken(ctx, kept, user, &problems); err != nil {
+			return nil, err
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return roles, nil
+}
+
+// CheckUserForm returns what is wrong with a form by itself, all at once. Whether the name is taken, and whether there
+// are such roles, only CreateUser can tell.
 func CheckUserForm(form UserForm) FormError {
 	form.Username = username.Normalize(form.Username)
 	return checkForm(password.NewPolicy(), form)
@@ -121,31 +184,43 @@ func CheckUserForm(form UserForm) FormError {
 
 func checkForm(policy *password.Policy, form UserForm) FormError {
 	var e FormError
-	if form.Username == "" {
-		e.add("username", FormRequired, "This field is required.")
-	} else {
-		for _, p := range username.Check(form.Username) {
-			e.add("username", usernameCode(p.Kind), p.Message)
-		}
-	}
-	if form.Email != "" && !isEmail(form.Email) {
-		e.add("email", FormInvalid, "Enter a valid email address.")
-	}
-	for _, field := range []struct{ name, value string }{{"firstName", form.FirstName}, {"lastName", form.LastName}} {
-		if !utf8.ValidString(field.value) || strings.ContainsRune(field.value, 0) {
-			e.add(field.name, FormInvalid, "Null characters are not allowed.")
-		} else if utf8.RuneCountInString(field.value) > maxNameLength {
-			e.add(field.name, FormTooLong, fmt.Sprintf("Ensure this field has no more than %d characters.", maxNameLength))
-		}
-	}
+	e.addUsername(form.Username)
+	e.addEmail(form.Email)
+	e.addName("firstName", form.FirstName)
+	e.addName("lastName", form.LastName)
 	if form.Password == "" {
-		e.add("password", FormRequired, "This field is required.")
+		e.add("password", FormRequired, textRequired)
 		return e
 	}
 	e.addPassword("password", policy, form.Password, models.User{
 		Username: form.Username, Email: form.Email, FirstName: form.FirstName, LastName: form.LastName,
 	})
 	return e
+}
+
+// addUsername adds what is wrong with a new username, in its normal form.
+func (e *FormError) addUsername(name string) {
+	if name == "" {
+		e.add("username", FormRequired, textRequired)
+		return
+	}
+	for _, p := range username.Check(name) {
+		e.add("username", usernameCode(p.Kind), p.Message)
+	}
+}
+
+func (e *FormError) addEmail(address string) {
+	if address != "" && !isEmail(address) {
+		e.add("email", FormInvalid, "Enter a valid email address.")
+	}
+}
+
+func (e *FormError) addName(field, value string) {
+	if !isText(value) {
+		e.add(field, FormInvalid, textNul)
+	} else if utf8.RuneCountInString(value) > maxNameLength {
+		e.add(field, FormTooLong, fmt.Sprintf(textTooLong, maxNameLength))
+	}
 }
 
 // addPassword adds what is wrong with a new password of the user.
@@ -274,7 +349,7 @@ func (s *Service) checkChange(user models.User, matches bool, replacement string
 		e = append(e, wrongPassword())
 	}
 	if replacement == "" {
-		e.add("new", FormRequired, "This field is required.")
+		e.add("new", FormRequired, textRequired)
 		return e
 	}
 	e.addPassword("new", s.Policy, replacement, user)

@@ -18,7 +18,7 @@ func TestAuthenticateSaysWhy(t *testing.T) {
 	app, clock := testkit.Open(t, testdb.SQLite(t))
 	s, ctx := app.Auth, t.Context()
 	signIn := func(name string) (auth.Pair, int64) {
-		user, err := s.CreateUser(ctx, auth.UserForm{Username: name, Password: testkit.Password})
+		user, err := s.CreateUser(auth.AsOperator(ctx), auth.UserForm{Username: name, Password: testkit.Password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,9 +35,9 @@ func TestAuthenticateSaysWhy(t *testing.T) {
 	deleted, deletedID := signIn("deleted")
 	for _, err := range []error{
 		s.Blacklist(ctx, ended.Refresh),
-		s.SetRoles(ctx, changedID, nil),
-		s.SetActive(ctx, inactiveID, false),
-		s.DeleteUser(ctx, deletedID),
+		testkit.MakeStale(ctx, app, changedID),
+		s.SetActive(auth.AsOperator(ctx), inactiveID, false),
+		s.DeleteUser(auth.AsOperator(ctx), deletedID, ""),
 	} {
 		if err != nil {
 			t.Fatal(err)

@@ -30,6 +30,9 @@ const (
 	EventUsersImported        EventType = "users_imported"
 	EventSigningKeyRotated    EventType = "signing_key_rotated"
 	EventSigningKeyRetired    EventType = "signing_key_retired"
+	EventRoleSaved            EventType = "role_saved"
+	EventRoleDeleted          EventType = "role_deleted"
+	EventPermissionDenied     EventType = "permission_denied"
 )
 
 type eventRow struct {
@@ -49,7 +52,7 @@ func eventTable() []eventRow {
 		},
 		{EventSessionAdopted, false, "A refresh token that was made elsewhere with the same key became a session here, at its first refresh.", ""},
 		{EventSignedOut, false, "A session was ended with a token of its own.", ""},
-		{EventSessionsEnded, false, "A user ended sessions from the list of them. The session is the one that was ended, where it was named.", "`count`: how many"},
+		{EventSessionsEnded, false, "A user ended sessions from the list of them, their own or, with `sessions:write`, the subject's. The session is the one that was ended, where it was named.", "`count`: how many"},
 		{
 			EventRefreshRefused, true, "A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired.",
 			"`reason`: a `TokenProblem`",
@@ -57,8 +60,8 @@ func eventTable() []eventRow {
 		{EventRefreshReused, false, "A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it.", ""},
 		{EventPasswordChanged, false, "A user changed the password, which ended every session from before. The session is the new one.", ""},
 		{EventPasswordChangeFailed, true, "A signed-in user gave a wrong current password.", ""},
-		{EventUserCreated, false, "A user was made.", "`is_staff`, `is_superuser`"},
-		{EventUserChanged, false, "A user was changed by somebody else or by an operator.", "what was changed, with the new value: `is_active`, `roles`"},
+		{EventUserCreated, false, "A user was made.", "`is_staff`, `is_superuser`; `roles`, where there are some"},
+		{EventUserChanged, false, "A user was changed by somebody else or by an operator.", "what was changed, with the new value: `username`, `email`, `first_name`, `last_name`, `is_active`, `is_staff`, `is_superuser`, `roles`; `password`: true, where there is a new one"},
 		{EventUserDeleted, false, "A user was removed, with every session.", ""},
 		{
 			EventUsersImported, false, "A run of `import-django` wrote users and roles, to its end or not.",
@@ -66,6 +69,12 @@ func eventTable() []eventRow {
 		},
 		{EventSigningKeyRotated, false, "The next signing key took over, by itself or by command, or a key was retired with its algorithm.", "`from`, `to`: the `kid` of the old and the new"},
 		{EventSigningKeyRetired, false, "A signing key was ended at once, by command, or with its algorithm where it had not signed yet.", "`kid`"},
+		{EventRoleSaved, false, "A role was made, or replaced.", "`role`, `description`, `permissions`: as they are now"},
+		{EventRoleDeleted, false, "A role was removed, from those who had it, too.", "`role`"},
+		{
+			EventPermissionDenied, true, "A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token.",
+			"`reason`: the permission that was missing, as in `users:read`, or `superuser_only`, `above_caller` (about somebody, or a role, with permissions that the caller does not have), `role_not_held`, `flag_not_held`, `gives_not_held` (a permission for a role), `foreign_session`, `last_superuser` (nobody would be left who has every permission; by an operator, too)",
+		},
 	}
 }
 

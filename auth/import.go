@@ -108,7 +108,7 @@ func (i *Importer) change(ctx context.Context, write func(models.Store) error) e
 		return write(i.o.Store)
 	}
 	return i.o.Store.Tx(ctx, func(tx models.Store) error {
-		if err := tx.LockImports(ctx); err != nil {
+		if err := tx.LockUsers(ctx); err != nil {
 			return err
 		}
 		return write(tx)
@@ -340,6 +340,9 @@ func (b *importBatch) update(ctx context.Context, here, u models.User, names []s
 	if !profile && !roles {
 		return outcome, nil
 	}
+	if last, err := b.isLast(ctx, here, next); err != nil || last {
+		return importRefused("the user %q is the last active superuser here, and would be none", here.Username), err
+	}
 	outcome.Change, outcome.Superuser = ImportUpdated, becomesSuperuser(here, next)
 	if b.o.DryRun {
 		return outcome, nil
@@ -367,6 +370,15 @@ func becomesSuperuser(before, after models.User) int {
 	default:
 		return -1
 	}
+}
+
+// isLast reports whether the last active superuser would be none any more.
+func (b *importBatch) isLast(ctx context.Context, here, next models.User) (bool, error) {
+	if !isSuper(here) || isSuper(next) || slices.ContainsFunc(b.insert, isSuper) {
+		return false, nil
+	}
+	others, err := b.tx.HasOtherSuperuser(ctx, here.ID)
+	return !others, err
 }
 
 // merged returns the user that is here with what is imported, and whether the password stays although it is another.

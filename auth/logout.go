@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 
 	"latchkey/fault"
 	"latchkey/models"
@@ -64,22 +66,29 @@ func (s *Service) end(ctx context.Context, e event) (ended bool, err error) {
 	return ended, nil
 }
 
-// EndSession ends one of the caller's own sessions. NOT_FOUND for any other.
+// EndSession ends a session: one of the caller's own, or with sessions:write any. NOT_FOUND for any other, whether there
+// is one of that id or not.
 func (s *Service) EndSession(ctx context.Context, id string) error {
 	user, err := s.Me(ctx)
 	if err != nil {
 		return err
 	}
+	if !isText(id) {
+		return fault.New(fault.KindNotFound)
+	}
 	session, err := s.Store.SessionByID(ctx, id)
-	if errors.Is(err, models.ErrNotFound) || err == nil && (session.UserID != user.ID || session.EndedAt != nil) {
+	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
 		return fault.New(fault.KindNotFound)
 	}
 	if err != nil {
 		return fmt.Errorf("read session: %w", err)
 	}
-	e := self(EventSessionsEnded, user.ID, id)
-	e.detail = map[string]any{"count": 1}
-	_, err = s.end(ctx, e)
+	if session.UserID != user.ID && !user.Can(models.PermSessionsWrite) {
+		return s.denied(ctx, session.UserID, ruleForeign, fault.New(fault.KindNotFound))
+	}
+	_, err = s.end(ctx, event{
+		name: EventSessionsEnded, actor: user.ID, subject: session.UserID, session: id, detail: map[string]any{"count": 1},
+	})
 	return err
 }
 
@@ -116,25 +125,54 @@ func (s *Service) EndSessions(ctx context.Context, exceptCurrent bool) (int, err
 	return len(ids), nil
 }
 
-// Sessions returns the sessions of a user that go on, the last used first. They are for their owner, who may have proved
-// to be that with this very request, and for whoever has users:read.
-func (s *Service) Sessions(ctx context.Context, owner models.User) ([]models.Session, error) {
-	current := owner.SignedInAs
-	caller, err := CallerFrom(ctx)
-	if err == nil && caller.UserID == owner.IDText() && current == "" {
-		current = caller.SessionID
+// SessionsOf returns the sessions of each of the users that go on, the last used first, or why they are not told. They are
+// for their owner, who may have proved to be that with this very request, and for whoever has users:read. However many
+// users there are, they are read at once.
+func (s *Service) SessionsOf(ctx context.Context, owners []Owner) ([][]models.Session, []error) {
+	lists, errs := make([][]models.Session, len(owners)), make([]error, len(owners))
+	current := make([]string, len(owners))
+	var wanted []int64
+	others := sync.OnceValue(func() error { return s.Authorize(ctx, models.PermUsersRead) })
+	for i, o := range owners {
+		if current[i] = s.currentOf(ctx, o); current[i] == "" {
+			if errs[i] = others(); errs[i] != nil {
+				continue
+			}
+		}
+		wanted = append(wanted, userNumber(o))
 	}
-	if current == "" {
-		if err := s.Authorize(ctx, models.PermUsersRead); err != nil {
-			return nil, err
+	if len(wanted) == 0 {
+		return lists, errs
+	}
+	found, err := s.Store.SessionsOf(ctx, wanted, s.now())
+	for i, o := range owners {
+		switch {
+		case errs[i] != nil:
+		case err != nil:
+			errs[i] = fmt.Errorf("read sessions: %w", err)
+		default:
+			lists[i] = slices.Clone(found[userNumber(o)])
+			for at := range lists[i] {
+				lists[i][at].IsCurrent = lists[i][at].ID == current[i]
+			}
 		}
 	}
-	list, err := s.Store.SessionsOf(ctx, owner.ID, s.now())
-	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
+	return lists, errs
+}
+
+// currentOf returns the session with which the request proves to be the owner's; "" where it does not.
+func (s *Service) currentOf(ctx context.Context, o Owner) string {
+	if o.SessionID != "" {
+		return o.SessionID
 	}
-	for i := range list {
-		list[i].IsCurrent = list[i].ID == current
+	caller, err := CallerFrom(ctx)
+	if err != nil || caller.UserID != o.UserID {
+		return ""
 	}
-	return list, nil
+	return caller.SessionID
+}
+
+func userNumber(o Owner) int64 {
+	id, _ := strconv.ParseInt(o.UserID, 10, 64) // 0, which nobody has, where it is none
+	return id
 }

@@ -65,7 +65,7 @@ func saveSuperuser(ctx context.Context, env Environment, s *config.Settings, for
 		return explained(err, s)
 	}
 	defer a.Close() //nolint:errcheck // the process ends
-	user, err := a.Auth.CreateUser(ctx, form)
+	user, err := a.Auth.CreateUser(auth.AsOperator(ctx), form)
 	if err != nil {
 		return fmt.Errorf("no user was made: %w", err)
 	}
@@ -99,15 +99,22 @@ func ask(ctx context.Context, env Environment, flags map[string]string, form *au
 			return err
 		}
 	}
-	if form.Password, err = t.askUnseen(ctx, "Password: "); err != nil {
-		return err
+	form.Password, err = askPassword(ctx, t)
+	return err
+}
+
+// askPassword returns the password that is typed twice.
+func askPassword(ctx context.Context, t *terminal) (string, error) {
+	plain, err := t.askUnseen(ctx, "Password: ")
+	if err != nil {
+		return "", err
 	}
 	again, err := t.askUnseen(ctx, "Password (again): ")
 	if err != nil {
-		return err
+		return "", err
 	}
-	if form.Password != again {
-		return errors.New("no user was made: the two passwords are not the same")
+	if plain != again {
+		return "", errors.New("nothing was done: the two passwords are not the same")
 	}
-	return nil
+	return plain, nil
 }

@@ -78,7 +78,7 @@ func (t *terminal) await(ctx context.Context, read func() (string, error)) (stri
 		fmt.Fprint(t.out, "\r\n")
 	}
 	if errors.Is(a.err, io.EOF) {
-		return "", errors.New("no user was made: it was called off")
+		return "", errors.New("nothing was done: it was called off")
 	}
 	return a.text, a.err
 }

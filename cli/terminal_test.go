@@ -95,7 +95,7 @@ func TestCreateSuperuserRefusesPasswordsThatDiffer(t *testing.T) {
 	s.answer("Password: ", typedPassword+"\r")
 	s.answer("Password (again): ", "correct horse bakery\r")
 	got, status := s.end()
-	want := "Password: \nPassword (again): \nlatchkey: no user was made: the two passwords are not the same\n"
+	want := "Password: \nPassword (again): \nlatchkey: nothing was done: the two passwords are not the same\n"
 	if got != want || status != 1 {
 		t.Errorf("exit status %d, and the screen:\n%s\nwant:\n%s", status, got, want)
 	}
@@ -131,7 +131,7 @@ func TestCreateSuperuserCanBeCalledOff(t *testing.T) {
 			s := startSession(t, dir, args...)
 			test.callOff(s, test.prompt)
 			got, status := s.end()
-			if want := test.prompt + "\nlatchkey: no user was made: it was called off\n"; got != want || status != 1 {
+			if want := test.prompt + "\nlatchkey: nothing was done: it was called off\n"; got != want || status != 1 {
 				t.Errorf("exit status %d, and the screen:\n%s", status, got)
 			}
 			expectEmpty(t, dir)

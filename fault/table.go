@@ -53,7 +53,7 @@ var table = map[Kind]Row{
 	},
 	KindForbidden: {
 		http.StatusForbidden, "You do not have permission to perform this action.",
-		"Signed in, but without the permission.", "`requires`, the permission",
+		"Signed in, but without the permission; or it would give, or change, what the caller does not have.", "`requires`, the permission, where one is missing",
 	},
 	KindInvalidCredentials: {
 		http.StatusUnauthorized, "No active account found with the given credentials",

@@ -7,7 +7,6 @@ package graph
 
 import (
 	"context"
-	"latchkey/graph/generated"
 	"latchkey/graph/model"
 	"latchkey/models"
 )
@@ -51,11 +50,3 @@ func (r *queryResolver) Me(ctx context.Context) (*models.User, error) {
 	}
 	return &user, nil
 }
-
-func (r *userResolver) Sessions(ctx context.Context, obj *models.User) ([]models.Session, error) {
-	return r.Auth.Sessions(ctx, *obj)
-}
-
-func (r *Resolver) User() generated.UserResolver { return &userResolver{r} }
-
-type userResolver struct{ *Resolver }

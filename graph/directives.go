@@ -23,7 +23,7 @@ func NewSchema(service *auth.Service) (graphql.ExecutableSchema, error) {
 		Resolvers:  &Resolver{Auth: service},
 		Directives: generated.DirectiveRoot{Auth: guard(service)},
 	})
-	return schema, CheckGuards(schema.Schema())
+	return loading{schema, service}, CheckGuards(schema.Schema())
 }
 
 // guard is @auth.

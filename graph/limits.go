@@ -31,7 +31,8 @@ type Limits struct {
 	PageSize   int // what a list costs that takes `first` or `last` and is given neither; 20
 
 	// Once names the root fields that an operation may ask for once: those that check a credential, or one request
-	// could guess many. The default is tokenObtain, tokenRefresh, passwordChange and __schema.
+	// could guess many, or set one, which costs as much. The default is tokenObtain, tokenRefresh, passwordChange,
+	// userCreate, userUpdate and __schema.
 	Once []string
 
 	Cache   int           // memory for documents that are ready to run, in bytes; 8 MiB
@@ -66,7 +67,7 @@ func (l Limits) withDefaults() Limits {
 	l.Cost = cmp.Or(l.Cost, 2_000)
 	l.PageSize = cmp.Or(l.PageSize, 20)
 	if l.Once == nil {
-		l.Once = []string{"tokenObtain", "tokenRefresh", "passwordChange", "__schema"}
+		l.Once = []string{"tokenObtain", "tokenRefresh", "passwordChange", "userCreate", "userUpdate", "__schema"}
 	}
 	l.Cache = cmp.Or(l.Cache, 8<<20)
 	l.Timeout = cmp.Or(l.Timeout, 10*time.Second)

@@ -4,6 +4,8 @@ package graph
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"latchkey/auth"
 	"latchkey/graph/model"
@@ -37,14 +39,15 @@ func toVerifiedToken(i auth.Inspected) *model.VerifiedToken {
 }
 
 // toUserErrors returns what is wrong with a form as typed data. Any other error stays what it is.
-func toUserErrors(err error) ([]model.UserError, error) {
+// The fields are within the arguments given.
+func toUserErrors(err error, within ...string) ([]model.UserError, error) {
 	form, ok := errors.AsType[auth.FormError](err)
 	if !ok {
 		return nil, err
 	}
 	list := make([]model.UserError, len(form))
 	for i, p := range form {
-		list[i] = model.UserError{Code: p.Code, Field: []string{p.Field}, Message: p.Message}
+		list[i] = model.UserError{Code: p.Code, Field: append(slices.Clone(within), strings.Split(p.Field, ".")...), Message: p.Message}
 	}
 	return list, nil
 }

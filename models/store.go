@@ -51,14 +51,27 @@ type Users interface {
 	UserByID(ctx context.Context, id int64) (User, error)
 	// UserByUsername returns the user of exactly that name, with the roles.
 	UserByUsername(ctx context.Context, username string) (User, error)
+	// ListUsers returns a page of users, without their roles. What it costs depends on the page alone: neither on how
+	// many users there are, nor on how far the page is from the first. ErrTooMany with a Search and another order than
+	// ByMatch, where thousands of users fit each of the filters.
+	ListUsers(ctx context.Context, q UserQuery) (UserPage, error)
+	// CountUsers returns how many users there are. It looks at all of them.
+	CountUsers(ctx context.Context, f UserFilter) (int64, error)
+	// HasOtherSuperuser reports whether there is an active superuser who is not the one of that id.
+	HasOtherSuperuser(ctx context.Context, id int64) (bool, error)
+	// LockUsers makes other transactions that call it wait for the end of this one: those that change users and roles by
+	// what they read of others. It must be called in one.
+	LockUsers(ctx context.Context) error
+	// ChangeUser writes username, look-alike key, e-mail address, names and flags of the user, and the password hash
+	// unless it is empty. ConflictError for a username that is taken or looks alike, ErrNotFound where there is none of
+	// that id.
+	ChangeUser(ctx context.Context, u User) error
 	// DeleteUser removes the user with sessions and all, and writes a Revocation of every token. The id is never given
 	// again. ErrNotFound where there is none.
 	DeleteUser(ctx context.Context, id int64, until time.Time) error
 	// ReplacePasswordHash puts another hash in place of old, and reports whether it did: it does nothing when the hash
 	// is no longer old.
 	ReplacePasswordHash(ctx context.Context, id int64, old, replacement Secret) (bool, error)
-	// SetActive makes the user active or inactive, and reports whether that is a change.
-	SetActive(ctx context.Context, id int64, active bool) (bool, error)
 	// RaiseEpoch makes the user's access tokens stale, foreign ones issued before now too, and returns the new epoch. A
 	// Revocation that lasts until the time given is written with it. ErrNotFound where there is no such user.
 	RaiseEpoch(ctx context.Context, userID int64, now, until time.Time) (int64, error)
@@ -66,8 +79,20 @@ type Users interface {
 
 // Roles keeps the roles and who has them.
 type Roles interface {
+	// Roles returns every role, by name.
+	Roles(ctx context.Context) ([]Role, error)
+	// RolesOf returns the roles of each of the users, by name.
+	RolesOf(ctx context.Context, userIDs []int64) (map[int64][]Role, error)
+	// RolesNamed returns the roles that have one of the names, by name.
+	RolesNamed(ctx context.Context, names []string) ([]Role, error)
 	// SaveRole writes a role, or replaces the one of that name, and fills in its id.
 	SaveRole(ctx context.Context, r *Role) error
+	// DeleteRole removes a role, from those who have it, too. ErrNotFound where there is none of that name.
+	DeleteRole(ctx context.Context, name string) error
+	// RaiseEpochsOf makes the access tokens of those stale who have the role of that name and a session that was used
+	// after the time given: whoever else has it has no access token that can still be accepted. It returns the
+	// revocations, which last until the time given and are written with it.
+	RaiseEpochsOf(ctx context.Context, role string, usedAfter, now, until time.Time) ([]Revocation, error)
 	// SetUserRoles gives the user exactly the roles of those names. ErrNotFound, and nothing written, when one does not
 	// exist, or the user does not.
 	SetUserRoles(ctx context.Context, userID int64, names []string) error
@@ -75,13 +100,9 @@ type Roles interface {
 
 // Imports brings in users from elsewhere, who keep their ids.
 type Imports interface {
-	// LockImports makes other transactions that call it wait for the end of this one. It must be called in one.
-	LockImports(ctx context.Context) error
 	// UsersAmong returns the users that have one of the ids, usernames or look-alike keys, by id, with the roles. Within
 	// a transaction that is to write it locks their rows.
 	UsersAmong(ctx context.Context, a Among) ([]User, error)
-	// RolesNamed returns the roles that have one of the names, by name.
-	RolesNamed(ctx context.Context, names []string) ([]Role, error)
 	// InsertUsers writes new users with the ids that they carry and the roles that they name. Every id that is given
 	// from then on is higher than theirs. ConflictError where an id, a username or a look-alike key is taken, and
 	// ErrNotFound where there is no such role; then the transaction is to be given up.
@@ -116,8 +137,8 @@ type Sessions interface {
 	// Revocation of each is written, unless until is zero: for a caller who raises the epoch, which covers them all. No
 	// foreign token that was issued before now becomes a session any more.
 	EndSessions(ctx context.Context, userID int64, except string, now, until time.Time) ([]string, error)
-	// SessionsOf returns the sessions of the user that go on, the last used first.
-	SessionsOf(ctx context.Context, userID int64, now time.Time) ([]Session, error)
+	// SessionsOf returns the sessions of the users that go on, those of each the last used first.
+	SessionsOf(ctx context.Context, userIDs []int64, now time.Time) (map[int64][]Session, error)
 }
 
 // Refresh is what a refresh changes, and under which conditions: the session is this user's, is at Generation and has

@@ -25,6 +25,7 @@ type User struct {
 	DateJoined      time.Time
 	LastLogin       *time.Time
 	Roles           []Role `gorm:"-"` // filled where a method says so
+	RolesLeftOut    bool   `gorm:"-"` // the user came without the roles
 	SignedInAs      string `gorm:"-"` // the session in which the user signed in or refreshed just now; else empty
 }
 

@@ -12,11 +12,6 @@ import (
 // insertBatch is how many rows a statement writes: some 6,500 values, of the 32,766 that SQLite takes.
 const insertBatch = 500
 
-// LockImports implements models.Imports.
-func (s *Store) LockImports(ctx context.Context) error {
-	return s.mapped(s.dialect.lockImports(ctx, s), "lock imports")
-}
-
 // UsersAmong implements models.Imports.
 func (s *Store) UsersAmong(ctx context.Context, a models.Among) ([]models.User, error) {
 	query := gorm.G[models.User](s.read).
@@ -29,43 +24,15 @@ func (s *Store) UsersAmong(ctx context.Context, a models.Among) ([]models.User, 
 	if err != nil || len(users) == 0 {
 		return nil, s.mapped(err, "read users")
 	}
-	return users, s.addRoles(ctx, users)
-}
-
-// addRoles fills in the roles of the users, by name.
-func (s *Store) addRoles(ctx context.Context, users []models.User) error {
-	ids, at := make([]int64, len(users)), map[int64]int{}
+	ids := make([]int64, len(users))
 	for i, u := range users {
-		ids[i], at[u.ID] = u.ID, i
+		ids[i] = u.ID
 	}
-	links, err := gorm.G[userRole](s.read).Where("user_id IN ?", ids).Find(ctx)
-	if err != nil || len(links) == 0 {
-		return s.mapped(err, "read roles of users")
+	roles, err := s.RolesOf(ctx, ids)
+	for i, u := range users {
+		users[i].Roles = roles[u.ID]
 	}
-	members := map[int64][]int64{} // of each role
-	for _, l := range links {
-		members[l.RoleID] = append(members[l.RoleID], l.UserID)
-	}
-	wanted := make([]int64, 0, len(members))
-	for id := range members {
-		wanted = append(wanted, id)
-	}
-	roles, err := gorm.G[models.Role](s.read).Where("id IN ?", wanted).Order("name").Find(ctx)
-	for _, r := range roles {
-		for _, id := range members[r.ID] {
-			users[at[id]].Roles = append(users[at[id]].Roles, r)
-		}
-	}
-	return s.mapped(err, "read roles")
-}
-
-// RolesNamed implements models.Imports.
-func (s *Store) RolesNamed(ctx context.Context, names []string) ([]models.Role, error) {
-	if len(names) == 0 {
-		return nil, nil
-	}
-	roles, err := gorm.G[models.Role](s.read).Where("name IN ?", names).Order("name").Find(ctx)
-	return roles, s.mapped(err, "read roles")
+	return users, err
 }
 
 // InsertUsers implements models.Imports.
@@ -93,7 +60,7 @@ func (s *Store) InsertUsers(ctx context.Context, list []models.User) error {
 				return tx.mapped(err, "give roles")
 			}
 		}
-		return nil
+		return tx.addTerms(ctx, list)
 	})
 }
 
@@ -130,11 +97,16 @@ func (s *Store) links(ctx context.Context, list []models.User) ([]userRole, erro
 
 // UpdateUser implements models.Imports.
 func (s *Store) UpdateUser(ctx context.Context, u models.User) error {
-	n, err := gorm.G[models.User](s.write).Where("id = ?", u.ID).
-		Select("email", "first_name", "last_name", "password_hash", "is_active", "is_staff", "is_superuser", "date_joined", "last_login").
-		Updates(ctx, u)
-	if err == nil && n == 0 {
-		return models.ErrNotFound
-	}
-	return s.mapped(err, "update user")
+	return s.tx(ctx, func(tx *Store) error {
+		n, err := gorm.G[models.User](tx.write).Where("id = ?", u.ID).
+			Select("email", "first_name", "last_name", "password_hash", "is_active", "is_staff", "is_superuser", "date_joined", "last_login").
+			Updates(ctx, u)
+		if err == nil && n == 0 {
+			return models.ErrNotFound
+		}
+		if err != nil {
+			return tx.mapped(err, "update user")
+		}
+		return tx.renewTerms(ctx, u.ID)
+	})
 }

@@ -55,7 +55,7 @@ func (s *Store) Migrate(ctx context.Context) ([]Step, error) {
 			applied = append(applied, Step{Version: r.Source.Version, Name: name(r.Source)})
 		}
 		if err == nil {
-			return applied, nil
+			return applied, s.writeTermsDue(ctx)
 		}
 		// SQLite has no lock around all steps: where another process was first with one, the step fails here, and
 		// is found applied at the next look.

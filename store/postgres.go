@@ -108,9 +108,9 @@ func (postgresDialect) alone(ctx context.Context, tx *Store) (alone bool, err er
 	return alone, err
 }
 
-func (postgresDialect) lockImports(ctx context.Context, tx *Store) error {
+func (postgresDialect) lockUsers(ctx context.Context, tx *Store) error {
 	return tx.write.WithContext(ctx).
-		Exec("SELECT pg_advisory_xact_lock(hashtextextended('latchkey import ' || current_schema(), 0))").Error
+		Exec("SELECT pg_advisory_xact_lock(hashtextextended('latchkey users ' || current_schema(), 0))").Error
 }
 
 // raiseUserID never lowers the sequence: only imports set it, one at a time, and who draws from it between the look and
@@ -120,3 +120,9 @@ func (postgresDialect) raiseUserID(ctx context.Context, tx *Store, id int64) err
 		FROM (SELECT CAST(pg_get_serial_sequence('users', 'id') AS regclass) AS name) AS sequence
 		WHERE coalesce(pg_sequence_last_value(name), 0) < ?`, id, id).Error
 }
+
+func (postgresDialect) among(column string, ids []int64) (string, any) {
+	return column + " = ANY (CAST(CAST(? AS text) AS bigint[]))", "{" + join(ids) + "}"
+}
+
+func (postgresDialect) usernameOrder() string { return `username COLLATE "C"` }

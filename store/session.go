@@ -83,11 +83,16 @@ func (s *Store) EndSessions(ctx context.Context, userID int64, except string, no
 }
 
 // SessionsOf implements models.Sessions.
-func (s *Store) SessionsOf(ctx context.Context, userID int64, now time.Time) ([]models.Session, error) {
+func (s *Store) SessionsOf(ctx context.Context, userIDs []int64, now time.Time) (map[int64][]models.Session, error) {
+	of, ids := s.dialect.among("user_id", userIDs)
 	list, err := gorm.G[models.Session](s.read).
-		Where("user_id = ? AND ended_at IS NULL AND expires_at > ?", userID, now).
+		Where(of, ids).Where("ended_at IS NULL AND expires_at > ?", now).
 		Order("last_used_at DESC, id").Find(ctx)
-	return list, s.mapped(err, "read sessions")
+	found := make(map[int64][]models.Session, len(userIDs))
+	for _, session := range list {
+		found[session.UserID] = append(found[session.UserID], session)
+	}
+	return found, s.mapped(err, "read sessions")
 }
 
 // refreshUpdate is the one guarded UPDATE of a refresh, with the arguments of refreshArguments. Of any number at once with

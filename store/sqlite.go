@@ -250,8 +250,14 @@ func (sqliteDialect) wake(context.Context, *Store) error { return nil }
 // alone is true: a transaction that writes is alone.
 func (sqliteDialect) alone(context.Context, *Store) (bool, error) { return true, nil }
 
-// lockImports does nothing: a transaction that writes is alone.
-func (sqliteDialect) lockImports(context.Context, *Store) error { return nil }
+// lockUsers does nothing: a transaction that writes is alone.
+func (sqliteDialect) lockUsers(context.Context, *Store) error { return nil }
 
 // raiseUserID does nothing: AUTOINCREMENT goes by the highest id that there ever was.
 func (sqliteDialect) raiseUserID(context.Context, *Store, int64) error { return nil }
+
+func (sqliteDialect) among(column string, ids []int64) (string, any) {
+	return column + " IN (SELECT value FROM json_each(?))", "[" + join(ids) + "]"
+}
+
+func (sqliteDialect) usernameOrder() string { return "username" }

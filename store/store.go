@@ -38,12 +38,17 @@ type dialect interface {
 	wake(ctx context.Context, s *Store) error
 	// alone reports whether the transaction is the only one that cleans, until it ends.
 	alone(ctx context.Context, tx *Store) (bool, error)
-	// lockImports is models.Imports.LockImports; raiseUserID makes sure that the next id of a user is higher than id.
-	lockImports(ctx context.Context, tx *Store) error
+	// lockUsers is models.Users.LockUsers; raiseUserID makes sure that the next id of a user is higher than id.
+	lockUsers(ctx context.Context, tx *Store) error
 	raiseUserID(ctx context.Context, tx *Store, id int64) error
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations
+
+	// among returns a condition on a column, and the argument for its one placeholder: the column is one of the ids.
+	among(column string, ids []int64) (condition string, argument any)
+	// usernameOrder is what usernames are sorted by: code points, as an index has them.
+	usernameOrder() string
 }
 
 // Open opens the database at the URL, sqlite:PATH or postgres://…, and makes sure that it answers. The schema is

@@ -14,7 +14,12 @@ import (
 
 // CreateUser implements models.Users.
 func (s *Store) CreateUser(ctx context.Context, u *models.User) error {
-	return s.mapped(gorm.G[models.User](s.write).Create(ctx, u), "create user")
+	return s.tx(ctx, func(tx *Store) error {
+		if err := gorm.G[models.User](tx.write).Create(ctx, u); err != nil {
+			return tx.mapped(err, "create user")
+		}
+		return tx.addTerms(ctx, []models.User{*u})
+	})
 }
 
 // HasUsers implements models.Users.
@@ -103,10 +108,34 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, id int64, old, replacem
 	return n == 1, s.mapped(err, "replace password hash")
 }
 
-// SetActive implements models.Users.
-func (s *Store) SetActive(ctx context.Context, id int64, active bool) (bool, error) {
-	n, err := gorm.G[models.User](s.write).Where("id = ? AND is_active <> ?", id, active).Update(ctx, "is_active", active)
-	return n == 1, s.mapped(err, "set active")
+// ChangeUser implements models.Users.
+func (s *Store) ChangeUser(ctx context.Context, u models.User) error {
+	columns := []any{"username_key", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"}
+	if u.PasswordHash != "" {
+		columns = append(columns, "password_hash")
+	}
+	return s.tx(ctx, func(tx *Store) error {
+		n, err := gorm.G[models.User](tx.write).Where("id = ?", u.ID).Select("username", columns...).Updates(ctx, u)
+		if err == nil && n == 0 {
+			return models.ErrNotFound
+		}
+		if err != nil {
+			return tx.mapped(err, "change user")
+		}
+		return tx.renewTerms(ctx, u.ID)
+	})
+}
+
+// LockUsers implements models.Users.
+func (s *Store) LockUsers(ctx context.Context) error {
+	return s.mapped(s.dialect.lockUsers(ctx, s), "lock users")
+}
+
+// HasOtherSuperuser implements models.Users.
+func (s *Store) HasOtherSuperuser(ctx context.Context, id int64) (found bool, err error) {
+	err = s.read.WithContext(ctx).
+		Raw("SELECT EXISTS (SELECT 1 FROM users WHERE is_superuser AND is_active AND id <> ?)", id).Scan(&found).Error
+	return found, s.mapped(err, "look for superusers")
 }
 
 // RaiseEpoch implements models.Users.

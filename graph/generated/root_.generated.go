@@ -25,6 +25,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	User() UserResolver
+	UserConnection() UserConnectionResolver
 }
 
 type DirectiveRoot struct {
@@ -34,12 +35,24 @@ type DirectiveRoot struct {
 type ComplexityRoot struct {
 	Mutation struct {
 		PasswordChange    func(childComplexity int, current string, new string) int
+		RoleDelete        func(childComplexity int, name string) int
+		RoleSave          func(childComplexity int, input model.RoleInput) int
 		SessionRevoke     func(childComplexity int, id string) int
 		SessionsRevokeAll func(childComplexity int, exceptCurrent bool) int
 		TokenObtain       func(childComplexity int, username string, password string, delivery model.TokenDelivery) int
 		TokenRefresh      func(childComplexity int, refresh *string, delivery model.TokenDelivery) int
 		TokenRevoke       func(childComplexity int, refresh *string) int
 		TokenVerify       func(childComplexity int, token string) int
+		UserCreate        func(childComplexity int, input model.UserCreateInput) int
+		UserDelete        func(childComplexity int, id string, confirm *string) int
+		UserUpdate        func(childComplexity int, id string, input model.UserUpdateInput) int
+	}
+
+	PageInfo struct {
+		EndCursor       func(childComplexity int) int
+		HasNextPage     func(childComplexity int) int
+		HasPreviousPage func(childComplexity int) int
+		StartCursor     func(childComplexity int) int
 	}
 
 	PasswordChangePayload struct {
@@ -50,12 +63,20 @@ type ComplexityRoot struct {
 	Query struct {
 		Me        func(childComplexity int) int
 		Protected func(childComplexity int) int
+		Roles     func(childComplexity int) int
+		User      func(childComplexity int, id string) int
+		Users     func(childComplexity int, first *int, after *string, last *int, before *string, search *string, isActive *bool, role *string, orderBy *model.UserOrder) int
 	}
 
 	Role struct {
 		Description func(childComplexity int) int
 		Name        func(childComplexity int) int
 		Permissions func(childComplexity int) int
+	}
+
+	RolePayload struct {
+		Errors func(childComplexity int) int
+		Role   func(childComplexity int) int
 	}
 
 	Session struct {
@@ -93,10 +114,27 @@ type ComplexityRoot struct {
 		Username    func(childComplexity int) int
 	}
 
+	UserConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	UserEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	UserError struct {
 		Code    func(childComplexity int) int
 		Field   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	UserPayload struct {
+		Errors func(childComplexity int) int
+		User   func(childComplexity int) int
 	}
 
 	VerifiedToken struct {
@@ -133,6 +171,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PasswordChange(childComplexity, args["current"].(string), args["new"].(string)), true
+	case "Mutation.roleDelete":
+		if e.ComplexityRoot.Mutation.RoleDelete == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_roleDelete_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RoleDelete(childComplexity, args["name"].(string)), true
+	case "Mutation.roleSave":
+		if e.ComplexityRoot.Mutation.RoleSave == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_roleSave_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RoleSave(childComplexity, args["input"].(model.RoleInput)), true
 	case "Mutation.sessionRevoke":
 		if e.ComplexityRoot.Mutation.SessionRevoke == nil {
 			break
@@ -199,6 +259,64 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TokenVerify(childComplexity, args["token"].(string)), true
+	case "Mutation.userCreate":
+		if e.ComplexityRoot.Mutation.UserCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_userCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UserCreate(childComplexity, args["input"].(model.UserCreateInput)), true
+	case "Mutation.userDelete":
+		if e.ComplexityRoot.Mutation.UserDelete == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_userDelete_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UserDelete(childComplexity, args["id"].(string), args["confirm"].(*string)), true
+	case "Mutation.userUpdate":
+		if e.ComplexityRoot.Mutation.UserUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_userUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UserUpdate(childComplexity, args["id"].(string), args["input"].(model.UserUpdateInput)), true
+
+	case "PageInfo.endCursor":
+		if e.ComplexityRoot.PageInfo.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.EndCursor(childComplexity), true
+	case "PageInfo.hasNextPage":
+		if e.ComplexityRoot.PageInfo.HasNextPage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
+	case "PageInfo.hasPreviousPage":
+		if e.ComplexityRoot.PageInfo.HasPreviousPage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.HasPreviousPage(childComplexity), true
+	case "PageInfo.startCursor":
+		if e.ComplexityRoot.PageInfo.StartCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
 	case "PasswordChangePayload.errors":
 		if e.ComplexityRoot.PasswordChangePayload.Errors == nil {
@@ -225,6 +343,34 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Protected(childComplexity), true
+	case "Query.roles":
+		if e.ComplexityRoot.Query.Roles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Roles(childComplexity), true
+	case "Query.user":
+		if e.ComplexityRoot.Query.User == nil {
+			break
+		}
+
+		args, err := ec.field_Query_user_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.User(childComplexity, args["id"].(string)), true
+	case "Query.users":
+		if e.ComplexityRoot.Query.Users == nil {
+			break
+		}
+
+		args, err := ec.field_Query_users_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Users(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["search"].(*string), args["isActive"].(*bool), args["role"].(*string), args["orderBy"].(*model.UserOrder)), true
 
 	case "Role.description":
 		if e.ComplexityRoot.Role.Description == nil {
@@ -244,6 +390,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Role.Permissions(childComplexity), true
+
+	case "RolePayload.errors":
+		if e.ComplexityRoot.RolePayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RolePayload.Errors(childComplexity), true
+	case "RolePayload.role":
+		if e.ComplexityRoot.RolePayload.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RolePayload.Role(childComplexity), true
 
 	case "Session.createdAt":
 		if e.ComplexityRoot.Session.CreatedAt == nil {
@@ -404,6 +563,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.User.Username(childComplexity), true
 
+	case "UserConnection.edges":
+		if e.ComplexityRoot.UserConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.Edges(childComplexity), true
+	case "UserConnection.nodes":
+		if e.ComplexityRoot.UserConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.Nodes(childComplexity), true
+	case "UserConnection.pageInfo":
+		if e.ComplexityRoot.UserConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.PageInfo(childComplexity), true
+	case "UserConnection.totalCount":
+		if e.ComplexityRoot.UserConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserConnection.TotalCount(childComplexity), true
+
+	case "UserEdge.cursor":
+		if e.ComplexityRoot.UserEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserEdge.Cursor(childComplexity), true
+	case "UserEdge.node":
+		if e.ComplexityRoot.UserEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserEdge.Node(childComplexity), true
+
 	case "UserError.code":
 		if e.ComplexityRoot.UserError.Code == nil {
 			break
@@ -422,6 +619,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "UserPayload.errors":
+		if e.ComplexityRoot.UserPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserPayload.Errors(childComplexity), true
+	case "UserPayload.user":
+		if e.ComplexityRoot.UserPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UserPayload.User(childComplexity), true
 
 	case "VerifiedToken.expiresAt":
 		if e.ComplexityRoot.VerifiedToken.ExpiresAt == nil {
@@ -461,7 +671,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
-	inputUnmarshalMap := graphql.BuildUnmarshalerMap()
+	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputRoleInput,
+		ec.unmarshalInputUserCreateInput,
+		ec.unmarshalInputUserOrder,
+		ec.unmarshalInputUserUpdateInput,
+	)
 	first := true
 
 	switch opCtx.Operation.Operation {
@@ -543,8 +758,8 @@ var sources = []*ast.Source{
 
 extend type Mutation {
   """
-  Ends one of the caller's own sessions. From this answer on none of its tokens is accepted.
-  NOT_FOUND when the caller has no such session. Requires a valid access token.
+  Ends a session: one of the caller's own, or anybody's with the permission ` + "`" + `sessions:write` + "`" + `. From this answer on none of
+  its tokens is accepted. NOT_FOUND for any other, whether there is one of that id or not. Requires a valid access token.
   """
   sessionRevoke(
     "The id of the session."
@@ -610,36 +825,6 @@ enum UserErrorCode {
   NOT_FOUND
 }
 
-"Someone who can sign in."
-type User {
-  "The user's id. It never changes and is never given to another user."
-  id: ID!
-  "The name to sign in with. Case counts."
-  username: String!
-  "The e-mail address; null where none is set. It is not a way to sign in."
-  email: String
-  "The given name; empty where none is set."
-  firstName: String!
-  "The family name; empty where none is set."
-  lastName: String!
-  "Whether the user may sign in."
-  isActive: Boolean!
-  "Whether the user belongs to the staff. A mark for applications; it opens nothing here."
-  isStaff: Boolean!
-  "Whether the user has every permission."
-  isSuperuser: Boolean!
-  "The user's roles, by name."
-  roles: [Role!]!
-  "Every permission the user has, sorted: those of the roles together, and for a superuser all there are."
-  permissions: [String!]!
-  "When the user was made."
-  dateJoined: DateTime!
-  "When the user last signed in; null before the first time."
-  lastLogin: DateTime
-  "The sessions that go on, the last used first. One's own only: FORBIDDEN for anybody else's."
-  sessions: [Session!]!
-}
-
 "One sign-in, however often it was refreshed since."
 type Session {
   "The session's id, the ` + "`" + `sid` + "`" + ` claim of its tokens."
@@ -657,22 +842,15 @@ type Session {
   "Whether the access token of this request belongs to it."
   isCurrent: Boolean!
 }
-
-"A named set of permissions."
-type Role {
-  "The role's name, as it stands in the ` + "`" + `roles` + "`" + ` claim of access tokens."
-  name: String!
-  "What the role is for."
-  description: String!
-  "The permissions it gives: the server's own, or names that mean something to other services."
-  permissions: [String!]!
-}
 `, BuiltIn: false},
 	{Name: "../schema/errors.graphqls", Input: `"What ` + "`" + `extensions.code` + "`" + ` of a top-level error can be."
 enum ErrorCode {
   "A guarded field, and no valid access token. ` + "`" + `extensions.reason` + "`" + ` is a TokenProblem where a token was sent."
   UNAUTHENTICATED
-  "Signed in, but without the permission in ` + "`" + `extensions.requires` + "`" + `."
+  """
+  Signed in, but without the permission in ` + "`" + `extensions.requires` + "`" + `; or it would give, or change, what the caller does not
+  have, and the message says what.
+  """
   FORBIDDEN
   "Wrong username or password, or the user is inactive: one and the same answer."
   INVALID_CREDENTIALS
@@ -714,6 +892,64 @@ enum TokenProblem {
   WRONG_TYPE
   "Anything else: signature, algorithm, claims, shape."
   MALFORMED
+}
+`, BuiltIn: false},
+	{Name: "../schema/role.graphqls", Input: `extend type Query {
+  "Every role, by name. Requires the permission ` + "`" + `roles:read` + "`" + `."
+  roles: [Role!] @auth(requires: "roles:read")
+}
+
+extend type Mutation {
+  """
+  Makes a role, or replaces the one of that name. Guards obey at once; the access tokens of those who have the role are
+  STALE from this answer on. FORBIDDEN where the role gives, or gave, a permission that the caller does not have.
+  Requires the permission ` + "`" + `roles:write` + "`" + `.
+  """
+  roleSave(
+    "What the role is to be."
+    input: RoleInput!
+  ): RolePayload! @auth(requires: "roles:write")
+
+  """
+  Removes a role, from those who have it, too; their access tokens are STALE from this answer on. NOT_FOUND where there
+  is none of that name; FORBIDDEN where it gives a permission that the caller does not have. Requires the permission
+  ` + "`" + `roles:write` + "`" + `.
+  """
+  roleDelete(
+    "The role's name."
+    name: String!
+  ): Boolean! @auth(requires: "roles:write")
+}
+
+"A role to be made or replaced."
+input RoleInput {
+  "The role's name: 1 to 80 letters and digits of ASCII, :._-/ and spaces within."
+  name: String!
+  "What the role is for: 1,000 characters at most. Left out: as it was."
+  description: String
+  """
+  Every permission that it gives: the server's own, or names that mean something to other services, as in ` + "`" + `orders:write` + "`" + `.
+  200 at most, each of 1 to 100 letters and digits of ASCII and :._-/
+  """
+  permissions: [String!]!
+}
+
+"What a form about a role gives: the role as it is now, or what is wrong with the form."
+type RolePayload {
+  "The role; null where there are errors."
+  role: Role
+  "What is wrong, all at once; empty where it was done."
+  errors: [UserError!]!
+}
+
+"A named set of permissions."
+type Role {
+  "The role's name, as it stands in the ` + "`" + `roles` + "`" + ` claim of access tokens."
+  name: String!
+  "What the role is for."
+  description: String!
+  "The permissions it gives: the server's own, or names that mean something to other services."
+  permissions: [String!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/root.graphqls", Input: `"""
@@ -833,12 +1069,241 @@ enum TokenType {
   REFRESH
 }
 `, BuiltIn: false},
+	{Name: "../schema/user.graphqls", Input: `extend type Query {
+  "One user. NOT_FOUND where there is none of that id. Requires the permission ` + "`" + `users:read` + "`" + `."
+  user(
+    "The user's id."
+    id: ID!
+  ): User @auth(requires: "users:read")
+
+  """
+  The users, a page at a time, by the Relay cursor connection specification: the first ones after a cursor, or the last
+  ones before one. What a page costs depends neither on how many users there are nor on how far it is from the first.
+  BAD_USER_INPUT for what is no page size, no cursor of this list, or no text to search for. Requires the permission
+  ` + "`" + `users:read` + "`" + `.
+  """
+  users(
+    "How many users at most, from the beginning: 0 to 100. Without it and without ` + "`" + `last` + "`" + `, 20."
+    first: Int
+    "Only users after this place, a ` + "`" + `cursor` + "`" + ` of the list in the same order."
+    after: String
+    "How many users at most, from the end: 0 to 100. Not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only users before this place."
+    before: String
+    """
+    Only users whose username, e-mail address, given name, family name, both names with a space between them, or both the
+    other way round begin with this text. Case does not count, in any script, nor do spaces around the text; accents do;
+    no character has a meaning of its own. 254 characters at most; a text of spaces alone is none. Without ` + "`" + `orderBy` + "`" + ` the
+    users then come in the alphabetical order of what was found, each once.
+    """
+    search: String
+    "Only users who may sign in, or who may not."
+    isActive: Boolean
+    "Only users who have the role of this name."
+    role: String
+    """
+    What the users are sorted by; without it, and without ` + "`" + `search` + "`" + `, by username. Together with ` + "`" + `search` + "`" + ` it is for up to
+    5,000 users: BAD_USER_INPUT where more are found and no other filter fits fewer.
+    """
+    orderBy: UserOrder
+  ): UserConnection @auth(requires: "users:read")
+}
+
+extend type Mutation {
+  """
+  Makes a user. Who gives a role or a flag must have it: FORBIDDEN else, and only a superuser makes a superuser.
+  Requires the permission ` + "`" + `users:write` + "`" + `.
+  """
+  userCreate(
+    "What the user is made from."
+    input: UserCreateInput!
+  ): UserPayload! @auth(requires: "users:write")
+
+  """
+  Changes a user. Access tokens that are no longer true are STALE from this answer on; a new password, and the end of
+  ` + "`" + `isActive` + "`" + `, end the user's sessions. NOT_FOUND where there is no such user; FORBIDDEN for a user who has permissions
+  that the caller does not have, for a superuser unless the caller is one, and for what the caller does not have to give.
+  The last active superuser stays one. Requires the permission ` + "`" + `users:write` + "`" + `.
+  """
+  userUpdate(
+    "The user's id."
+    id: ID!
+    "What shall be another."
+    input: UserUpdateInput!
+  ): UserPayload! @auth(requires: "users:write")
+
+  """
+  Removes a user for good, with every session. NOT_FOUND where there is no such user; FORBIDDEN as with ` + "`" + `userUpdate` + "`" + `;
+  BAD_USER_INPUT for the last active superuser, and for oneself without ` + "`" + `confirm` + "`" + `. Requires the permission ` + "`" + `users:write` + "`" + `.
+  """
+  userDelete(
+    "The user's id."
+    id: ID!
+    "One's own username, exactly, to remove oneself."
+    confirm: String
+  ): Boolean! @auth(requires: "users:write")
+}
+
+"What users are sorted by. Those who are alike come by id."
+input UserOrder {
+  "What is compared."
+  field: UserOrderField!
+  "Which comes first."
+  direction: OrderDirection! = ASC
+}
+
+"What users can be sorted by."
+enum UserOrderField {
+  "The username, by the code points of its characters: capitals come before small letters."
+  USERNAME
+  "When the user was made."
+  DATE_JOINED
+}
+
+"Which comes first."
+enum OrderDirection {
+  "The first, the smallest, the oldest."
+  ASC
+  "The last, the largest, the newest."
+  DESC
+}
+
+"A page of users."
+type UserConnection {
+  "The users, each with its place."
+  edges: [UserEdge!]!
+  "The users alone."
+  nodes: [User!]!
+  "Where the page is."
+  pageInfo: PageInfo!
+  "How many users there are by the same filters, on all pages. They are counted one by one where this is asked for."
+  totalCount: Int!
+}
+
+"A user in a list."
+type UserEdge {
+  "The user."
+  node: User!
+  "The user's place, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+}
+
+"Where a page is, by the Relay cursor connection specification."
+type PageInfo {
+  """
+  Whether there may be more after the page. It may have fewer elements than were asked for and others after it all the
+  same, where many did not fit the filters: go on with ` + "`" + `endCursor` + "`" + `.
+  """
+  hasNextPage: Boolean!
+  "Whether there may be more before the page."
+  hasPreviousPage: Boolean!
+  "The place of the first element, or with ` + "`" + `last` + "`" + ` from where to go on; null where there is neither."
+  startCursor: String
+  "The place of the last element, or from where to go on; null where there is neither."
+  endCursor: String
+}
+
+"A user to be made."
+input UserCreateInput {
+  "The name to sign in with: 1 to 150 letters, digits and @.+-_ of any script. Nobody may have one that looks like it."
+  username: String!
+  "The password: 8 to 1024 characters, none of the common ones, not like the name or the e-mail."
+  password: String!
+  "The e-mail address."
+  email: String
+  "The given name: 150 characters at most."
+  firstName: String
+  "The family name: 150 characters at most."
+  lastName: String
+  "Whether the user belongs to the staff; not, where it is left out."
+  isStaff: Boolean
+  "Whether the user has every permission; not, where it is left out."
+  isSuperuser: Boolean
+  "The names of the user's roles."
+  roles: [String!]
+}
+
+"What shall be another with a user. What is left out stays as it is; null clears what can be empty."
+input UserUpdateInput {
+  "The name to sign in with."
+  username: String
+  "A new password. One's own is changed with ` + "`" + `passwordChange` + "`" + `."
+  password: String
+  "The e-mail address. null: none."
+  email: String
+  "The given name. null: none."
+  firstName: String
+  "The family name. null: none."
+  lastName: String
+  "Whether the user may sign in. Nobody can take it from themselves."
+  isActive: Boolean
+  "Whether the user belongs to the staff."
+  isStaff: Boolean
+  "Whether the user has every permission."
+  isSuperuser: Boolean
+  "The names of all the user's roles. null: none."
+  roles: [String!]
+}
+
+"What a form about a user gives: the user as it is now, or what is wrong with the form."
+type UserPayload {
+  "The user; null where there are errors."
+  user: User
+  "What is wrong, all at once; empty where it was done."
+  errors: [UserError!]!
+}
+
+"Someone who can sign in."
+type User {
+  "The user's id. It never changes and is never given to another user."
+  id: ID!
+  "The name to sign in with. Case counts."
+  username: String!
+  "The e-mail address; null where none is set. It is not a way to sign in."
+  email: String
+  "The given name; empty where none is set."
+  firstName: String!
+  "The family name; empty where none is set."
+  lastName: String!
+  "Whether the user may sign in."
+  isActive: Boolean!
+  "Whether the user belongs to the staff. A mark for applications; it opens nothing here."
+  isStaff: Boolean!
+  "Whether the user has every permission."
+  isSuperuser: Boolean!
+  "The user's roles, by name."
+  roles: [Role!]!
+  "Every permission the user has, sorted: those of the roles together, and for a superuser every one of the server, too."
+  permissions: [String!]!
+  "When the user was made."
+  dateJoined: DateTime!
+  "When the user last signed in; null before the first time."
+  lastLogin: DateTime
+  "The sessions that go on, the last used first. One's own, or anybody's with the permission ` + "`" + `users:read` + "`" + `: FORBIDDEN without."
+  sessions: [Session!]!
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hasNextPage":
+		return ec.fieldContext_PageInfo_hasNextPage(ctx, field)
+	case "hasPreviousPage":
+		return ec.fieldContext_PageInfo_hasPreviousPage(ctx, field)
+	case "startCursor":
+		return ec.fieldContext_PageInfo_startCursor(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_PageInfo_endCursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
 
 func (ec *executionContext) childFields_PasswordChangePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -860,6 +1325,16 @@ func (ec *executionContext) childFields_Role(ctx context.Context, field graphql.
 		return ec.fieldContext_Role_permissions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Role", field.Name)
+}
+
+func (ec *executionContext) childFields_RolePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "role":
+		return ec.fieldContext_RolePayload_role(ctx, field)
+	case "errors":
+		return ec.fieldContext_RolePayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RolePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -932,6 +1407,30 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }
 
+func (ec *executionContext) childFields_UserConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_UserConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UserConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UserConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_UserConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UserEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_UserEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_UserEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
@@ -942,6 +1441,16 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_UserPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_UserPayload_user(ctx, field)
+	case "errors":
+		return ec.fieldContext_UserPayload_errors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UserPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_VerifiedToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

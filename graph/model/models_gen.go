@@ -10,13 +10,47 @@ import (
 	"latchkey/models"
 	"strconv"
 	"time"
+
+	"github.com/99designs/gqlgen/graphql"
 )
+
+// Where a page is, by the Relay cursor connection specification.
+type PageInfo struct {
+	// Whether there may be more after the page. It may have fewer elements than were asked for and others after it all the
+	// same, where many did not fit the filters: go on with `endCursor`.
+	HasNextPage bool `json:"hasNextPage"`
+	// Whether there may be more before the page.
+	HasPreviousPage bool `json:"hasPreviousPage"`
+	// The place of the first element, or with `last` from where to go on; null where there is neither.
+	StartCursor *string `json:"startCursor,omitempty"`
+	// The place of the last element, or from where to go on; null where there is neither.
+	EndCursor *string `json:"endCursor,omitempty"`
+}
 
 // What a change of the password gives: new tokens, or what is wrong with the passwords.
 type PasswordChangePayload struct {
 	// The tokens to go on with; null where there are errors.
 	Tokens *TokenPair `json:"tokens,omitempty"`
 	// What is wrong, all at once; empty where the password was changed.
+	Errors []UserError `json:"errors"`
+}
+
+// A role to be made or replaced.
+type RoleInput struct {
+	// The role's name: 1 to 80 letters and digits of ASCII, :._-/ and spaces within.
+	Name string `json:"name"`
+	// What the role is for: 1,000 characters at most. Left out: as it was.
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	// Every permission that it gives: the server's own, or names that mean something to other services, as in `orders:write`.
+	// 200 at most, each of 1 to 100 letters and digits of ASCII and :._-/
+	Permissions []string `json:"permissions"`
+}
+
+// What a form about a role gives: the role as it is now, or what is wrong with the form.
+type RolePayload struct {
+	// The role; null where there are errors.
+	Role *models.Role `json:"role,omitempty"`
+	// What is wrong, all at once; empty where it was done.
 	Errors []UserError `json:"errors"`
 }
 
@@ -36,6 +70,47 @@ type TokenPair struct {
 	User *models.User `json:"user"`
 }
 
+// A page of users.
+type UserConnection struct {
+	// The users, each with its place.
+	Edges []UserEdge `json:"edges"`
+	// The users alone.
+	Nodes []models.User `json:"nodes"`
+	// Where the page is.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many users there are by the same filters, on all pages. They are counted one by one where this is asked for.
+	TotalCount int               `json:"totalCount"`
+	Filter     models.UserFilter `json:"-"`
+}
+
+// A user to be made.
+type UserCreateInput struct {
+	// The name to sign in with: 1 to 150 letters, digits and @.+-_ of any script. Nobody may have one that looks like it.
+	Username string `json:"username"`
+	// The password: 8 to 1024 characters, none of the common ones, not like the name or the e-mail.
+	Password string `json:"password"`
+	// The e-mail address.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The given name: 150 characters at most.
+	FirstName graphql.Omittable[*string] `json:"firstName,omitempty"`
+	// The family name: 150 characters at most.
+	LastName graphql.Omittable[*string] `json:"lastName,omitempty"`
+	// Whether the user belongs to the staff; not, where it is left out.
+	IsStaff graphql.Omittable[*bool] `json:"isStaff,omitempty"`
+	// Whether the user has every permission; not, where it is left out.
+	IsSuperuser graphql.Omittable[*bool] `json:"isSuperuser,omitempty"`
+	// The names of the user's roles.
+	Roles graphql.Omittable[[]string] `json:"roles,omitempty"`
+}
+
+// A user in a list.
+type UserEdge struct {
+	// The user.
+	Node *models.User `json:"node"`
+	// The user's place, for `after` and `before`.
+	Cursor string `json:"cursor"`
+}
+
 // One thing that is wrong with a form.
 type UserError struct {
 	// What is wrong, for programs.
@@ -44,6 +119,44 @@ type UserError struct {
 	Field []string `json:"field"`
 	// What is wrong, for people.
 	Message string `json:"message"`
+}
+
+// What users are sorted by. Those who are alike come by id.
+type UserOrder struct {
+	// What is compared.
+	Field UserOrderField `json:"field"`
+	// Which comes first.
+	Direction OrderDirection `json:"direction"`
+}
+
+// What a form about a user gives: the user as it is now, or what is wrong with the form.
+type UserPayload struct {
+	// The user; null where there are errors.
+	User *models.User `json:"user,omitempty"`
+	// What is wrong, all at once; empty where it was done.
+	Errors []UserError `json:"errors"`
+}
+
+// What shall be another with a user. What is left out stays as it is; null clears what can be empty.
+type UserUpdateInput struct {
+	// The name to sign in with.
+	Username graphql.Omittable[*string] `json:"username,omitempty"`
+	// A new password. One's own is changed with `passwordChange`.
+	Password graphql.Omittable[*string] `json:"password,omitempty"`
+	// The e-mail address. null: none.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The given name. null: none.
+	FirstName graphql.Omittable[*string] `json:"firstName,omitempty"`
+	// The family name. null: none.
+	LastName graphql.Omittable[*string] `json:"lastName,omitempty"`
+	// Whether the user may sign in. Nobody can take it from themselves.
+	IsActive graphql.Omittable[*bool] `json:"isActive,omitempty"`
+	// Whether the user belongs to the staff.
+	IsStaff graphql.Omittable[*bool] `json:"isStaff,omitempty"`
+	// Whether the user has every permission.
+	IsSuperuser graphql.Omittable[*bool] `json:"isSuperuser,omitempty"`
+	// The names of all the user's roles. null: none.
+	Roles graphql.Omittable[[]string] `json:"roles,omitempty"`
 }
 
 // What a valid token says.
@@ -58,6 +171,64 @@ type VerifiedToken struct {
 	SessionID *string `json:"sessionId,omitempty"`
 	// Whom the token stands for.
 	User *models.User `json:"user"`
+}
+
+// Which comes first.
+type OrderDirection string
+
+const (
+	// The first, the smallest, the oldest.
+	OrderDirectionAsc OrderDirection = "ASC"
+	// The last, the largest, the newest.
+	OrderDirectionDesc OrderDirection = "DESC"
+)
+
+var AllOrderDirection = []OrderDirection{
+	OrderDirectionAsc,
+	OrderDirectionDesc,
+}
+
+func (e OrderDirection) IsValid() bool {
+	switch e {
+	case OrderDirectionAsc, OrderDirectionDesc:
+		return true
+	}
+	return false
+}
+
+func (e OrderDirection) String() string {
+	return string(e)
+}
+
+func (e *OrderDirection) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = OrderDirection(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid OrderDirection", str)
+	}
+	return nil
+}
+
+func (e OrderDirection) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *OrderDirection) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e OrderDirection) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // Where a refresh token goes.
@@ -172,6 +343,64 @@ func (e *TokenType) UnmarshalJSON(b []byte) error {
 }
 
 func (e TokenType) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What users can be sorted by.
+type UserOrderField string
+
+const (
+	// The username, by the code points of its characters: capitals come before small letters.
+	UserOrderFieldUsername UserOrderField = "USERNAME"
+	// When the user was made.
+	UserOrderFieldDateJoined UserOrderField = "DATE_JOINED"
+)
+
+var AllUserOrderField = []UserOrderField{
+	UserOrderFieldUsername,
+	UserOrderFieldDateJoined,
+}
+
+func (e UserOrderField) IsValid() bool {
+	switch e {
+	case UserOrderFieldUsername, UserOrderFieldDateJoined:
+		return true
+	}
+	return false
+}
+
+func (e UserOrderField) String() string {
+	return string(e)
+}
+
+func (e *UserOrderField) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = UserOrderField(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid UserOrderField", str)
+	}
+	return nil
+}
+
+func (e UserOrderField) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *UserOrderField) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e UserOrderField) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -136,11 +136,20 @@ func Serve(t testing.TB, a *app.App, options ...Option) *Server {
 // AddUser makes an active user with Password.
 func (s *Server) AddUser(name string) string {
 	s.t.Helper()
-	user, err := s.App.Auth.CreateUser(s.t.Context(), auth.UserForm{Username: name, Password: Password})
+	user, err := s.App.Auth.CreateUser(auth.AsOperator(s.t.Context()), auth.UserForm{Username: name, Password: Password})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return user.IDText()
+}
+
+// MakeStale changes a user, so that the access tokens from before are stale.
+func (s *Server) MakeStale(userID int64) error { return MakeStale(s.t.Context(), s.App, userID) }
+
+// MakeStale changes a user of a Latchkey, so that the access tokens from before are stale.
+func MakeStale(ctx context.Context, a *app.App, userID int64) error {
+	_, err := a.Auth.UpdateUser(auth.AsOperator(ctx), userID, auth.UserChange{IsStaff: auth.Some(true)})
+	return err
 }
 
 // Answer is what a GraphQL request was answered.

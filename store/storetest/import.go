@@ -186,12 +186,12 @@ func updateUser(t *testing.T, s models.Store) {
 	wantErr(t, "nobody", s.UpdateUser(t.Context(), models.User{ID: 99, DateJoined: moment}), models.ErrNotFound)
 }
 
-// importsWait lets many transactions read a number and write it back raised: with the lock none is lost.
-func importsWait(t *testing.T, s models.Store) {
+// lockedWait lets many transactions read a number and write it back raised: with the lock none is lost.
+func lockedWait(t *testing.T, s models.Store) {
 	user := createUser(t, s, "ada")
 	for _, err := range parallel(8, func() error {
 		return s.Tx(t.Context(), func(tx models.Store) error {
-			if err := tx.LockImports(t.Context()); err != nil {
+			if err := tx.LockUsers(t.Context()); err != nil {
 				return err
 			}
 			found, err := tx.UserByID(t.Context(), user.ID)

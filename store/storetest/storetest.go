@@ -63,7 +63,12 @@ func Run(t *testing.T, open func(t *testing.T) models.Store) {
 		"users are found by ids, usernames and keys, with roles":      usersAmong,
 		"roles are found by their names":                              rolesNamed,
 		"a user is updated, and nobody else":                          updateUser,
-		"imports wait for each other":                                 importsWait,
+		"who locks the users waits for the others":                    lockedWait,
+		"users are listed by pages, filters and searches":             listUsers,
+		"lists and searches follow a change":                          listFollows,
+		"an active superuser counts for the others":                   superusers,
+		"roles are listed, and go with their deletion":                roleLife,
+		"who has a role and a session is made stale with it":          raiseEpochsOf,
 		"a transaction that fails leaves nothing":                     txRollsBack,
 		"a transaction sees its own writes":                           txSeesItself,
 		"a panic in a transaction rolls back and goes on":             txPanics,
@@ -681,8 +686,8 @@ func revocations(t *testing.T, s models.Store) {
 	if all, _ := since(t, s, ""); len(all) != 3 {
 		t.Errorf("from the beginning there are %d, want 3", len(all))
 	}
-	alive, err := s.SessionsOf(t.Context(), user.ID, moment)
-	if err != nil || len(alive) != 1 || alive[0].ID != "b" {
+	alive, err := s.SessionsOf(t.Context(), []int64{user.ID, 999}, moment)
+	if err != nil || len(alive) != 1 || len(alive[user.ID]) != 1 || alive[user.ID][0].ID != "b" {
 		t.Errorf("SessionsOf: %v, %v; want b alone", alive, err)
 	}
 }

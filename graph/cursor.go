@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"latchkey/fault"
+	"latchkey/models"
+)
+
+// A cursor is a place in a list: the version of its form, the letter of the order, the id and the key, in base64. It
+// says nothing that is not in the list, and whoever makes one up gets to a place that they could page to.
+const (
+	cursorVersion = "1"
+	maxCursor     = 2_000 // bytes; a key has 254 characters at most
+)
+
+// orderLetter returns what a cursor is told by from one of another order.
+func orderLetter(order models.UserOrder) string {
+	switch order {
+	case models.ByDateJoined:
+		return "d"
+	case models.ByMatch:
+		return "m"
+	default:
+		return "u"
+	}
+}
+
+// userCursor returns the cursor of a place.
+func userCursor(order models.UserOrder, key models.UserKey) string {
+	text := key.Text
+	if order == models.ByDateJoined {
+		text = strconv.FormatInt(key.At.UnixMicro(), 10)
+	}
+	plain := cursorVersion + orderLetter(order) + strconv.FormatInt(key.ID, 10) + ":" + text
+	return base64.RawURLEncoding.EncodeToString([]byte(plain))
+}
+
+// parseUserCursor returns the place of a cursor; nil where there is no cursor. BAD_USER_INPUT for what is no cursor of
+// the order.
+func parseUserCursor(order models.UserOrder, cursor *string, field string) (*models.UserKey, error) {
+	if cursor == nil {
+		return nil, nil //nolint:nilnil // no cursor is no place
+	}
+	key, ok := readUserCursor(order, *cursor)
+	if !ok {
+		return nil, fault.BadUserInput("This is no cursor of a list in this order.", field)
+	}
+	return &key, nil
+}
+
+func readUserCursor(order models.UserOrder, cursor string) (key models.UserKey, ok bool) {
+	if len(cursor) > maxCursor || strings.ContainsAny(cursor, "\r\n") {
+		return key, false
+	}
+	plain, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || !utf8.Valid(plain) {
+		return key, false
+	}
+	rest, ok := strings.CutPrefix(string(plain), cursorVersion+orderLetter(order))
+	if !ok || strings.ContainsRune(rest, 0) {
+		return key, false
+	}
+	id, text, ok := strings.Cut(rest, ":")
+	if !ok {
+		return key, false
+	}
+	if key.ID, ok = number(id); !ok {
+		return key, false
+	}
+	if order != models.ByDateJoined {
+		key.Text = text
+		return key, true
+	}
+	micro, ok := number(text)
+	key.At = time.UnixMicro(micro).UTC()
+	return key, ok && key.At.Year() >= 1 && key.At.Year() <= 9999
+}
+
+// number reads a whole number that is written as this program writes it.
+func number(text string) (int64, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == text
+}

@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+)
+
+// Observe has tell called with each statement that reads outside a transaction, before it is run: for those who count
+// them. It is called before the Store is used by several goroutines.
+func (s *Store) Observe(tell func(statement string)) {
+	s.read.Statement.ConnPool = observed{s.read.Statement.ConnPool, tell}
+}
+
+// observed is a pool of connections that somebody looks at.
+type observed struct {
+	gorm.ConnPool
+	tell func(string)
+}
+
+// QueryContext implements gorm.ConnPool.
+func (o observed) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	o.tell(query)
+	return o.ConnPool.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext implements gorm.ConnPool.
+func (o observed) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	o.tell(query)
+	return o.ConnPool.QueryRowContext(ctx, query, args...)
+}
+
+// GetDBConn implements gorm.GetDBConnector: the pool is still found to be closed.
+func (o observed) GetDBConn() (*sql.DB, error) {
+	if pool, ok := o.ConnPool.(*sql.DB); ok {
+		return pool, nil
+	}
+	if within, ok := o.ConnPool.(gorm.GetDBConnector); ok {
+		return within.GetDBConn()
+	}
+	return nil, gorm.ErrInvalidDB
+}
+
+// BeginTx implements gorm.ConnPoolBeginner. What is read in a transaction is not told.
+func (o observed) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
+	switch pool := o.ConnPool.(type) {
+	case gorm.TxBeginner:
+		return pool.BeginTx(ctx, options)
+	case gorm.ConnPoolBeginner:
+		return pool.BeginTx(ctx, options)
+	default:
+		return nil, gorm.ErrInvalidTransaction
+	}
+}
