@@ -296,6 +296,18 @@ func TestEvents(t *testing.T) {
 		}
 		want(false, happened{auth.EventUsersImported, 0, 0, "", map[string]any{"new": 1.0}})
 
+		lin := s.AddUser("lin")
+		want(false, happened{auth.EventUserCreated, 0, number(t, lin), "", map[string]any{"is_staff": false, "is_superuser": false}})
+		foreign, err := token.New(token.Options{Now: time.Now}).Sign(token.Claims{
+			Kind: token.Refresh, ID: jti(1), UserID: lin, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
+		}, s.App.Keys.Ring().Signing())
+		if err != nil {
+			t.Fatal(err)
+		}
+		adopted := mustRefresh(t, s.Server, foreign)
+		secrets = append(secrets, foreign, adopted.Access, adopted.Refresh)
+		want(true, happened{auth.EventSessionAdopted, number(t, lin), number(t, lin), sessionID(t, adopted.Access), nil})
+
 		old := s.App.Keys.Ring().Signing().ID
 		rows, err := s.App.Keeper.List(ctx)
 		if err != nil {
@@ -313,18 +325,6 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(false, happened{auth.EventSigningKeyRetired, 0, 0, "", map[string]any{"kid": old}})
-
-		lin := s.AddUser("lin")
-		want(false, happened{auth.EventUserCreated, 0, number(t, lin), "", map[string]any{"is_staff": false, "is_superuser": false}})
-		foreign, err := token.New(token.Options{Now: time.Now}).Sign(token.Claims{
-			Kind: token.Refresh, ID: jti(1), UserID: lin, IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
-		}, s.App.Keys.Ring().Signing())
-		if err != nil {
-			t.Fatal(err)
-		}
-		adopted := mustRefresh(t, s.Server, foreign)
-		secrets = append(secrets, foreign, adopted.Access, adopted.Refresh)
-		want(true, happened{auth.EventSessionAdopted, number(t, lin), number(t, lin), sessionID(t, adopted.Access), nil})
 
 		// What does not come about is not recorded.
 		for _, act := range []func() error{
