@@ -60,14 +60,8 @@ func (s *Service) parentLives(ctx context.Context, claims token.Claims) error {
 	if claims.Foreign() {
 		return nil
 	}
-	session, err := s.Store.SessionByID(ctx, claims.SessionID)
-	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
-		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
-	}
-	if err != nil {
-		return fmt.Errorf("read session: %w", err)
-	}
-	return nil
+	_, err := s.livingSession(ctx, claims.SessionID)
+	return err
 }
 
 // revokeForeign keeps a foreign token from becoming a session, and reports whether it might have: then the event has
@@ -118,7 +112,7 @@ func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user mo
 	if claims.Kind == token.Access {
 		switch {
 		case !models.Outlived(user.EpochRaisedAt, claims.IssuedAt):
-			return fault.TokenNotValid(fault.TokenStale, "Token is invalid")
+			return refused(errStale)
 		case ended:
 			return revoked
 		}
@@ -137,12 +131,9 @@ func (s *Service) foreignLives(ctx context.Context, claims token.Claims, user mo
 		}
 		return nil
 	}
-	session, err := s.Store.SessionByID(ctx, foreignSession(claims.ID))
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return fmt.Errorf("read session: %w", err)
-	}
-	if err != nil || session.EndedAt != nil || session.Generation > 0 {
+	session, err := s.livingSession(ctx, foreignSession(claims.ID))
+	if err == nil && session.Generation > 0 {
 		return revoked
 	}
-	return nil
+	return err
 }

@@ -57,22 +57,34 @@ func (s *Service) inspect(ctx context.Context, claims token.Claims) (Inspected, 
 		return Inspected{}, err
 	}
 	if claims.Kind == token.Access && claims.Epoch != user.Epoch {
-		return Inspected{}, fault.TokenNotValid(fault.TokenStale, "Token is invalid")
+		return Inspected{}, refused(errStale)
 	}
 	return Inspected{claims, user}, nil
 }
 
 // lives returns nil when the token's session is the user's, goes on, and is not past this generation of refresh tokens.
 func (s *Service) lives(ctx context.Context, claims token.Claims, userID, generation int64) error {
-	session, err := s.Store.SessionByID(ctx, claims.SessionID)
-	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return fmt.Errorf("read session: %w", err)
+	session, err := s.livingSession(ctx, claims.SessionID)
+	if err != nil {
+		return err
 	}
-	if err != nil || session.EndedAt != nil || session.UserID != userID {
+	if session.UserID != userID {
 		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
 	if claims.Kind == token.Refresh && generation != session.Generation {
 		return fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	}
 	return nil
+}
+
+// livingSession returns a session that has not ended. TOKEN_NOT_VALID with the reason REVOKED where it has, or is gone.
+func (s *Service) livingSession(ctx context.Context, id string) (models.Session, error) {
+	session, err := s.Store.SessionByID(ctx, id)
+	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
+		return models.Session{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
+	}
+	if err != nil {
+		return models.Session{}, fmt.Errorf("read session: %w", err)
+	}
+	return session, nil
 }

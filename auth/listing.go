@@ -19,14 +19,7 @@ func (s *Service) User(ctx context.Context, id int64) (models.User, error) {
 	if err := s.Authorize(ctx, models.PermUsersRead); err != nil {
 		return models.User{}, err
 	}
-	user, err := s.Store.UserByID(ctx, id)
-	if errors.Is(err, models.ErrNotFound) {
-		return models.User{}, fault.New(fault.KindNotFound)
-	}
-	if err != nil {
-		return models.User{}, fmt.Errorf("read user: %w", err)
-	}
-	return user, nil
+	return found(s.Store.UserByID(ctx, id))
 }
 
 // UserNamed returns the user of exactly that name, with the roles. Needs users:read. NOT_FOUND where there is none.
@@ -34,7 +27,11 @@ func (s *Service) UserNamed(ctx context.Context, name string) (models.User, erro
 	if err := s.Authorize(ctx, models.PermUsersRead); err != nil {
 		return models.User{}, err
 	}
-	user, err := s.userForLogin(ctx, name)
+	return found(s.userForLogin(ctx, name))
+}
+
+// found returns the user that was read; NOT_FOUND where there is none.
+func found(user models.User, err error) (models.User, error) {
 	if errors.Is(err, models.ErrNotFound) {
 		return models.User{}, fault.New(fault.KindNotFound)
 	}

@@ -10,7 +10,6 @@ import (
 	"latchkey/auth/revocation"
 	"latchkey/auth/token"
 	"latchkey/fault"
-	"latchkey/models"
 )
 
 // How a node goes on whose revocation feed has fallen behind: it asks the database for each request; while that does
@@ -100,14 +99,10 @@ func (s *Service) ask(ctx context.Context, question func(context.Context) error)
 
 // askForProblem returns nil for a token whose session goes on and whose user is as the token says.
 func (s *Service) askForProblem(ctx context.Context, c *Caller) error {
-	session, err := s.Store.SessionByID(ctx, c.SessionID)
-	if errors.Is(err, models.ErrNotFound) || err == nil && session.EndedAt != nil {
-		return fault.Unauthenticated(fault.TokenRevoked, textNotValid)
-	}
-	if err != nil {
+	if _, err := s.livingSession(ctx, c.SessionID); err != nil {
 		return err
 	}
-	_, err = s.userOf(ctx, c)
+	_, err := s.userOf(ctx, c)
 	return err
 }
 

@@ -141,15 +141,12 @@ func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) 
 	if err != nil {
 		return Pair{}, fmt.Errorf("read user: %w", err)
 	}
-	session, err := s.Store.SessionByID(ctx, p.session)
-	if errors.Is(err, models.ErrNotFound) {
-		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
-	}
+	session, err := s.livingSession(ctx, p.session)
 	if err != nil {
-		return Pair{}, fmt.Errorf("read session: %w", err)
+		return Pair{}, err
 	}
 	switch {
-	case session.EndedAt != nil || session.UserID != p.user:
+	case session.UserID != p.user:
 		return Pair{}, fault.TokenNotValid(fault.TokenRevoked, textRevoked)
 	case !now.Add(-s.Leeway).Before(session.ExpiresAt):
 		return Pair{}, fault.TokenNotValid(fault.TokenExpired, textExpired)
