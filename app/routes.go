@@ -13,7 +13,7 @@ import (
 
 // Handler returns the whole HTTP face: every path the server answers is on this page.
 func (a *App) Handler() (http.Handler, error) {
-	schema, err := graph.NewSchema(a.Auth)
+	schema, err := graph.NewSchema(&graph.Resolver{Auth: a.Auth})
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}

@@ -16,14 +16,14 @@ import (
 
 // NewSchema returns the schema with its resolvers and guards. The error says where a guard is missing or asks for what
 // does not exist: such a schema must not be served.
-func NewSchema(service *auth.Service) (graphql.ExecutableSchema, error) {
+func NewSchema(r *Resolver) (graphql.ExecutableSchema, error) {
 	parsed := generated.NewExecutableSchema(generated.Config{}).Schema()
 	schema := generated.NewExecutableSchema(generated.Config{
 		Schema:     WithoutDefer(parsed),
-		Resolvers:  &Resolver{Auth: service},
-		Directives: generated.DirectiveRoot{Auth: guard(service)},
+		Resolvers:  r,
+		Directives: generated.DirectiveRoot{Auth: guard(r.Auth)},
 	})
-	return loading{schema, service}, CheckGuards(schema.Schema())
+	return loading{schema, r}, CheckGuards(schema.Schema())
 }
 
 // guard is @auth.

@@ -17,7 +17,7 @@ const loaderWait = 2 * time.Millisecond
 
 // loaders read what belongs to the users of lists, for all users of a list at once. There is one set for a request.
 type loaders struct {
-	service *auth.Service
+	resolver *Resolver
 
 	mu       sync.Mutex
 	lists    map[int64][]models.User // the list in which each user is
@@ -35,7 +35,7 @@ func loadersOf(ctx context.Context) *loaders {
 
 // rolesOfAll is the reading of a loader.
 func (l *loaders) rolesOfAll(ctx context.Context, ids []int64) ([][]models.Role, []error) {
-	found, err := l.service.RolesOf(ctx, ids)
+	found, err := l.resolver.Auth.RolesOf(ctx, ids)
 	if err != nil {
 		return nil, []error{err}
 	}
@@ -54,7 +54,7 @@ func (l *loaders) expect(users []models.User) {
 		wait := dataloadgen.WithWait(loaderWait)
 		l.lists = map[int64][]models.User{}
 		l.roles = dataloadgen.NewLoader(l.rolesOfAll, wait)
-		l.sessions = dataloadgen.NewLoader(l.service.SessionsOf, wait)
+		l.sessions = dataloadgen.NewLoader(l.resolver.Auth.SessionsOf, wait)
 	}
 	for _, u := range users {
 		l.lists[u.ID] = users
@@ -104,13 +104,13 @@ func ownerOf(u models.User) auth.Owner {
 // loading is a schema that gives each request loaders of its own.
 type loading struct {
 	graphql.ExecutableSchema
-	service *auth.Service
+	resolver *Resolver
 }
 
 // Exec implements graphql.ExecutableSchema.
 func (s loading) Exec(ctx context.Context) graphql.ResponseHandler {
 	run := s.ExecutableSchema.Exec(ctx)
 	return func(ctx context.Context) *graphql.Response {
-		return run(context.WithValue(ctx, loadersKey{}, &loaders{service: s.service}))
+		return run(context.WithValue(ctx, loadersKey{}, &loaders{resolver: s.resolver}))
 	}
 }

@@ -92,7 +92,8 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	// Steps of whoever extends this program have numbers above ours, and must not keep out those that come later.
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true)}
 	if m.lock != nil {
 		options = append(options, goose.WithSessionLocker(m.lock))
 	}

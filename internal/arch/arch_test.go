@@ -57,6 +57,7 @@ var rooms = []room{
 	{"internal/testdb", nil},
 	{"internal/testkit", []string{"app", "auth", "auth/password", "config", "internal/testdb"}},
 	{"internal/testsum", nil},
+	{"internal/extending", nil},
 	{"internal/arch", nil},
 }
 
