@@ -59,7 +59,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, access: o.Access, now: o.Now}
-	a.Recorder = auth.NewRecorder(auth.RecorderOptions{Store: db, Logger: o.Logger, Now: o.Now, RequestID: requestID})
+	a.Recorder = auth.NewRecorder(auth.RecorderOptions{
+		Store: db, Logger: o.Logger, Now: o.Now, RequestID: requestID, ChainKey: a.chainKey,
+	})
 	if err := a.build(ctx, o); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -88,6 +90,11 @@ func (a *App) build(ctx context.Context, o Options) error {
 	}
 	if a.Keys, err = a.loadKeys(ctx, o); err != nil {
 		return err
+	}
+	if !o.Keyless { // a command begins the chain with its first event
+		if err := a.Recorder.OpenChain(ctx); err != nil {
+			return err
+		}
 	}
 	hasher, err := password.New(password.Options{Params: o.Hashing, Random: rand.Reader})
 	if err != nil {
@@ -151,10 +158,15 @@ func (a *App) OpenKeeper(ctx context.Context) (*keys.Keeper, error) {
 		return nil, errors.New("the signing key is in the settings (LATCHKEY_SIGNING_KEY), not in the database")
 	}
 	a.warnOfReaders(ctx)
+	return a.keeper(a.Recorder.RecordedKeys()), nil
+}
+
+func (a *App) keeper(kept keys.Kept) *keys.Keeper {
+	s := a.Settings
 	return &keys.Keeper{
-		Kept: a.Recorder.RecordedKeys(), Secret: a.sealer, Algorithm: s.Algorithm, Now: a.now, Random: rand.Reader,
+		Kept: kept, Secret: a.sealer, Algorithm: s.Algorithm, Now: a.now, Random: rand.Reader,
 		Lifetime: max(s.AccessTokenLifetime, s.RefreshTokenLifetime) + s.Leeway + time.Minute,
-	}, nil
+	}
 }
 
 func configuredKey(s *config.Settings) (*keys.Ring, error) {

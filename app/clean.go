@@ -68,6 +68,11 @@ func (a *App) Clean(ctx context.Context) error {
 			over = now.Add(-a.Settings.AuditRetention)
 		}
 		deleted, busy, err := clean(ctx, a.Store, kind, over, false)
+		if kind == models.PerishableEvents && err == nil && !busy {
+			var chained int
+			chained, busy, err = clean(ctx, cleanChain{a.Recorder}, kind, over, false)
+			deleted += chained
+		}
 		if deleted > 0 {
 			a.Logger.InfoContext(ctx, "deleted what is over", "kind", string(kind), "rows", deleted)
 		}

@@ -84,8 +84,9 @@ var ErrRefused = errors.New("some records cannot be imported")
 // ErrRefused is returned, unless it is to keep going. It writes in batches, each whole or not at all, and can be run
 // again after whatever ended it. The report is of what was written, and before that of what would be.
 func ImportDjango(ctx context.Context, o DjangoImport) (DjangoReport, error) {
+	a := &App{Settings: o.Settings, Store: o.Store, Logger: o.Logger, now: o.Now}
 	run := djangoRun{DjangoImport: o, refused: map[int]bool{}, recorder: auth.NewRecorder(auth.RecorderOptions{
-		Store: o.Store, Logger: o.Logger, Now: o.Now,
+		Store: o.Store, Logger: o.Logger, Now: o.Now, ChainKey: a.chainKey,
 	})}
 	if err := run.look(ctx); err != nil {
 		return DjangoReport{}, fmt.Errorf("nothing was imported: %w", err)
@@ -99,6 +100,9 @@ func ImportDjango(ctx context.Context, o DjangoImport) (DjangoReport, error) {
 	}
 	if o.DryRun {
 		return report, nil
+	}
+	if err := run.recorder.OpenChain(ctx); err != nil { // before anything is written that would not be recorded
+		return DjangoReport{}, fmt.Errorf("nothing was imported: %w", err)
 	}
 	report, err = run.pass(ctx, "writing", false)
 	if err != nil {

@@ -75,15 +75,13 @@ func (a *App) warnOfReaders(ctx context.Context) {
 	}
 }
 
-// Reseal seals the keys under the present secret and returns how many were not. Where the secret is kept beside the
+// Reseal seals the keys, that of the audit chain too, under the present secret and returns how many were not. Where the secret is kept beside the
 // SQLite file it makes a new one first, and forgets those before it at the end. The file opens every key at any moment,
 // however many do it at once and whenever one is cut short: it is changed only by who has the database's one writer,
 // which also seals every new key.
 func (a *App) Reseal(ctx context.Context) (int, error) {
-	k, err := a.OpenKeeper(ctx)
-	if err != nil {
-		return 0, err
-	}
+	a.warnOfReaders(ctx)
+	k := a.keeper(a.Recorder.RecordedKeys())
 	if a.Settings.SecretKey != "" {
 		n, err := k.Reseal(ctx, nil)
 		return n, a.ExplainSecret(err)
@@ -92,7 +90,7 @@ func (a *App) Reseal(ctx context.Context) (int, error) {
 	if err != nil {
 		return n, a.ExplainSecret(err)
 	}
-	return n, k.Kept.Alone(ctx, func(kept models.SigningKeys) error { return a.dropSecrets(ctx, kept) })
+	return n, k.Kept.Alone(ctx, func(kept models.SealedKeys) error { return a.dropSecrets(ctx, kept) })
 }
 
 // addSecret puts a new secret in front of those in the file.
@@ -109,8 +107,12 @@ func (a *App) addSecret(ctx context.Context) error {
 }
 
 // dropSecrets leaves in the file the first secret, and of the others those that open a key.
-func (a *App) dropSecrets(ctx context.Context, kept models.SigningKeys) error {
+func (a *App) dropSecrets(ctx context.Context, kept models.SealedKeys) error {
 	rows, err := kept.SigningKeys(ctx)
+	if err != nil {
+		return err
+	}
+	chainKey, err := kept.SealedChainKey(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func (a *App) dropSecrets(ctx context.Context, kept models.SigningKeys) error {
 	}
 	needed := all[:1:1]
 	for _, secret := range all[1:] {
-		opens, err := opensAny(secret, rows)
+		opens, err := opensAny(secret, rows, chainKey)
 		if err != nil {
 			return err
 		}
@@ -131,7 +133,8 @@ func (a *App) dropSecrets(ctx context.Context, kept models.SigningKeys) error {
 	return writeSecrets(a.secretPath(), needed)
 }
 
-func opensAny(secret []byte, rows []models.SigningKey) (bool, error) {
+// opensAny reports whether the secret opens one of the signing keys, or the key of the audit chain, which may be nil.
+func opensAny(secret []byte, rows []models.SigningKey, chainKey []byte) (bool, error) {
 	sealer, err := keys.NewSealer(secret)
 	if err != nil {
 		return false, err
@@ -141,7 +144,8 @@ func opensAny(secret []byte, rows []models.SigningKey) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, nil
+	_, err = sealer.OpenChainKey(chainKey)
+	return err == nil, nil
 }
 
 // ExplainSecret says what to do where err is that the secret does not open the keys.
@@ -149,9 +153,18 @@ func (a *App) ExplainSecret(err error) error {
 	if !errors.Is(err, keys.ErrWrongSecret) {
 		return err
 	}
-	return fmt.Errorf("%s does not open the signing keys in this database: put back what they were made under, or give "+
-		"that in LATCHKEY_SECRET_KEY_FALLBACKS", a.secretName())
+	return wrongSecret(a.secretName() + " does not open the keys in this database: put back what they were made under, or give " +
+		"that in LATCHKEY_SECRET_KEY_FALLBACKS")
 }
+
+// wrongSecret is keys.ErrWrongSecret with what to do.
+type wrongSecret string
+
+// Error returns the text.
+func (e wrongSecret) Error() string { return string(e) }
+
+// Unwrap returns keys.ErrWrongSecret.
+func (wrongSecret) Unwrap() error { return keys.ErrWrongSecret }
 
 // firstSecret makes the file, unless another process does, and returns what is in it. It refuses to make one for a
 // database whose keys were sealed under another secret.
@@ -160,7 +173,11 @@ func (a *App) firstSecret(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	chainKey, err := a.Store.SealedChainKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 && chainKey == nil {
 		if err := makeSecret(path); err != nil {
 			return nil, err
 		}
@@ -168,7 +185,7 @@ func (a *App) firstSecret(ctx context.Context, path string) ([]byte, error) {
 	// A process that was first makes the file before the keys: where there are keys, it is there by now.
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is missing, and without it the signing keys in the database cannot be opened: "+
+		return nil, fmt.Errorf("%s is missing, and without it the keys in the database cannot be opened: "+
 			"restore it, or set LATCHKEY_SECRET_KEY to what they were made under", path)
 	}
 	return content, err

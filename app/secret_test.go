@@ -291,7 +291,7 @@ func TestASecretThatDoesNotFitStopsTheStart(t *testing.T) {
 	}{
 		{
 			"it is missing", "", "",
-			"secret key: FILE is missing, and without it the signing keys in the database cannot be opened: " +
+			"secret key: FILE is missing, and without it the keys in the database cannot be opened: " +
 				"restore it, or set LATCHKEY_SECRET_KEY to what they were made under",
 		}, {
 			"it was cut", "c2hvcnQ\n", "",
@@ -301,10 +301,10 @@ func TestASecretThatDoesNotFitStopsTheStart(t *testing.T) {
 			"the secret key in FILE is too short: it is damaged, restore it",
 		}, {
 			"it is that of another database", other, "",
-			"the secret key in FILE does not open the signing keys in this database: ",
+			"the secret key in FILE does not open the keys in this database: ",
 		}, {
 			"another one is set", "", other,
-			"LATCHKEY_SECRET_KEY does not open the signing keys in this database: ",
+			"LATCHKEY_SECRET_KEY does not open the keys in this database: ",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -457,7 +457,7 @@ func (s *Service) DeleteUser(ctx context.Context, userID int64, confirm string) 
 				return nil, s.denied(ctx, userID, ruleLastSuperuser, fault.BadUserInput(textLast, "id"))
 			}
 		}
-		deleted := []event{event{name: EventUserDeleted, subject: userID}.by(ctx)}
+		deleted := []event{event{name: EventUserDeleted, subject: userID, subjectName: user.Username}.by(ctx)}
 		return deleted, tx.DeleteUser(ctx, userID, until)
 	})
 	if isRefusal(err) {

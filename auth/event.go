@@ -106,8 +106,10 @@ type event struct {
 	name    EventType
 	actor   int64 // 0: nobody who is signed in
 	subject int64 // 0: no user
-	session string
-	detail  map[string]any
+	// subjectName is the username of a subject who is gone when the event is written; empty: it is looked up.
+	subjectName string
+	session     string
+	detail      map[string]any
 }
 
 // by returns the event with the caller of the request as the actor.

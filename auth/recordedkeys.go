@@ -18,8 +18,13 @@ func (k recordedKeys) SigningKeys(ctx context.Context) ([]models.SigningKey, err
 	return k.recorder.o.Store.SigningKeys(ctx)
 }
 
+// SealedChainKey implements keys.Kept.
+func (k recordedKeys) SealedChainKey(ctx context.Context) ([]byte, error) {
+	return k.recorder.o.Store.SealedChainKey(ctx)
+}
+
 // Alone implements keys.Kept.
-func (k recordedKeys) Alone(ctx context.Context, fn func(models.SigningKeys) error) error {
+func (k recordedKeys) Alone(ctx context.Context, fn func(models.SealedKeys) error) error {
 	return k.recorder.change(ctx, func(tx models.Store) ([]event, error) {
 		within := &recordedChange{Store: tx}
 		err := fn(within)

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"latchkey/auth/chain"
 	"latchkey/models"
 )
 
@@ -32,6 +34,8 @@ type RecorderOptions struct {
 	Logger    *slog.Logger
 	Now       func() time.Time
 	RequestID func(context.Context) string // the id of the request under way, for the log; nil: there are none
+	// ChainKey returns the key of the chain of events, which is there then; nil: events are written in no chain.
+	ChainKey func(context.Context) (*chain.Key, error)
 }
 
 // Recorder records what happens: a row, a log line and a counter for each event. It is safe for use by many goroutines.
@@ -49,6 +53,9 @@ type Recorder struct {
 	order    []failure // the keys of waiting, oldest first
 	rations  map[failureKind]*ration
 	overflow map[EventType]*waitingFailure // what there was no ration for, without any detail
+
+	chainKey  atomic.Pointer[chain.Key] // nil: it was not needed yet
+	complaint string                    // what is wrong with the chain; empty: nothing that was noticed
 }
 
 var _ Counts = (*Recorder)(nil)
@@ -105,6 +112,9 @@ func (r *Recorder) Counts() map[EventType]uint64 {
 // change runs write in a transaction and records the events that it returns: their rows with what it wrote, or nothing
 // of either. Where it returns none nothing happened.
 func (r *Recorder) change(ctx context.Context, write func(models.Store) ([]event, error)) error {
+	if err := r.OpenChain(ctx); err != nil {
+		return err
+	}
 	var rows []models.Event
 	err := r.o.Store.Tx(ctx, func(tx models.Store) error {
 		events, err := write(tx)
@@ -115,7 +125,7 @@ func (r *Recorder) change(ctx context.Context, write func(models.Store) ([]event
 		for _, e := range events {
 			rows = append(rows, r.row(ctx, e))
 		}
-		return tx.CreateEvents(ctx, rows)
+		return r.create(ctx, tx, rows)
 	})
 	if err != nil {
 		return err
@@ -132,7 +142,7 @@ func (r *Recorder) row(ctx context.Context, e event) models.Event {
 	client := ClientFrom(ctx)
 	return models.Event{
 		At: r.o.Now().UTC().Truncate(time.Microsecond), Type: string(e.name),
-		ActorID: e.actor, SubjectID: e.subject, SessionID: e.session,
+		ActorID: e.actor, SubjectID: e.subject, SubjectName: e.subjectName, SessionID: e.session,
 		Address: client.IPAddress, UserAgent: client.UserAgent, Detail: e.detail,
 	}
 }
@@ -247,7 +257,11 @@ func (r *Recorder) write(ctx context.Context, all bool) error {
 			rows[i].Detail = withCount(w.row.Detail, w.count)
 		}
 	}
-	if err := r.o.Store.CreateEvents(ctx, rows); err != nil {
+	err := r.OpenChain(ctx)
+	if err == nil {
+		err = r.o.Store.Tx(ctx, func(tx models.Store) error { return r.create(ctx, tx, rows) })
+	}
+	if err != nil {
 		again()
 		return err
 	}

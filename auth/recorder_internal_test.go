@@ -40,6 +40,12 @@ func (s *eventStore) CreateEvents(ctx context.Context, list []models.Event) erro
 	return nil
 }
 
+func (s *eventStore) Tx(_ context.Context, fn func(models.Store) error) error { return fn(s) }
+
+func (s *eventStore) UsernamesOf(context.Context, []int64) (map[int64]string, error) {
+	return map[int64]string{}, nil
+}
+
 func (s *eventStore) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,7 +35,7 @@ func createSuperuser() command {
 			return c.usage("with --password-stdin nothing is asked, so --username is needed")
 		}
 		s, err := config.Load(env.Variables, flags, "LATCHKEY_DATABASE_URL",
-			"LATCHKEY_SECRET_KEY", "LATCHKEY_ALGORITHM", "LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE")
+			"LATCHKEY_SECRET_KEY", "LATCHKEY_SECRET_KEY_FALLBACKS", "LATCHKEY_ALGORITHM", "LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE")
 		if err != nil {
 			return err
 		}

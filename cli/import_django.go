@@ -47,7 +47,8 @@ func importDjango() command {
 			return err
 		}
 		o.Settings, err = config.Load(env.Variables, flags,
-			"LATCHKEY_DATABASE_URL", "LATCHKEY_ACCESS_TOKEN_LIFETIME", "LATCHKEY_LEEWAY")
+			"LATCHKEY_DATABASE_URL", "LATCHKEY_ACCESS_TOKEN_LIFETIME", "LATCHKEY_LEEWAY",
+			"LATCHKEY_SECRET_KEY", "LATCHKEY_SECRET_KEY_FALLBACKS") // which the audit is signed under
 		if err != nil {
 			return err
 		}

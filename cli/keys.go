@@ -168,7 +168,7 @@ func keysRetire() command {
 func keysReseal() command {
 	return command{
 		name:    "keys reseal",
-		summary: "Seal the signing keys under a new secret.",
+		summary: "Seal the signing keys, and the key of the audit, under a new secret.",
 		details: "Those that were sealed under a secret in LATCHKEY_SECRET_KEY_FALLBACKS are sealed under " +
 			"LATCHKEY_SECRET_KEY. Where the secret is kept beside the SQLite file, a new one is made, and a running server " +
 			"takes it up. docs/keys.md tells the steps. Tokens go on: the keys stay what they are.",
@@ -177,7 +177,7 @@ func keysReseal() command {
 			return withKeys(ctx, env, flags, func(a *app.App) error {
 				n, err := a.Reseal(ctx)
 				if err == nil || n > 0 {
-					fmt.Fprintf(env.Stdout, "sealed %d signing keys anew\n", n)
+					fmt.Fprintf(env.Stdout, "sealed %d keys anew\n", n)
 				}
 				return err
 			})

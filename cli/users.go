@@ -249,7 +249,7 @@ func (c command) withUsers(ctx context.Context, env Environment, flags map[strin
 		return err
 	}
 	s, err := config.Load(env.Variables, flags, append(userSettings(),
-		"LATCHKEY_SECRET_KEY", "LATCHKEY_ALGORITHM", "LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE")...)
+		"LATCHKEY_SECRET_KEY", "LATCHKEY_SECRET_KEY_FALLBACKS", "LATCHKEY_ALGORITHM", "LATCHKEY_SIGNING_KEY", "LATCHKEY_SIGNING_KEY_FILE")...)
 	if err != nil {
 		return err
 	}

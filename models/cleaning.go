@@ -14,7 +14,7 @@ const (
 	PerishableRevocations Perishable = "revocations"    // ExpiresAt
 	PerishableForeign     Perishable = "foreign tokens" // ExpiresAt
 	PerishableKeys        Perishable = "signing keys"   // ExpiresAt, where there is one
-	PerishableEvents      Perishable = "events"         // At; the caller says how long they are kept
+	PerishableEvents      Perishable = "events"         // At, of those in no chain; the caller says how long they are kept
 )
 
 // Bite is what one call of Clean did.

@@ -57,6 +57,8 @@ type Users interface {
 	ListUsers(ctx context.Context, q UserQuery) (UserPage, error)
 	// CountUsers returns how many users there are. It looks at all of them.
 	CountUsers(ctx context.Context, f UserFilter) (int64, error)
+	// UsernamesOf returns the usernames of those of the users that there are.
+	UsernamesOf(ctx context.Context, ids []int64) (map[int64]string, error)
 	// HasOtherSuperuser reports whether there is an active superuser who is not the one of that id.
 	HasOtherSuperuser(ctx context.Context, id int64) (bool, error)
 	// LockUsers makes other transactions that call it wait for the end of this one: those that change users and roles by
@@ -207,11 +209,53 @@ type Revocations interface {
 	Wakeups(ctx context.Context) <-chan struct{}
 }
 
-// Events keeps what happened.
+// Events keeps what happened, in a chain: whoever writes events takes the chain, so that one follows the other.
 type Events interface {
-	// CreateEvents writes events, in the order given, and fills in their ids. Of no events it writes none.
+	// CreateEvents writes events, in the order given, and fills in the ids of those that have none. Of no events it
+	// writes none.
 	CreateEvents(ctx context.Context, list []Event) error
 	// EventsBefore returns the events with an id below the one given, of all events where it is 0, the newest first and
 	// limit at most.
 	EventsBefore(ctx context.Context, id int64, limit int) ([]Event, error)
+	// ListEvents returns a page of events. What it costs depends on the page alone: neither on how many events there
+	// are, nor on how far the page is from the first.
+	ListEvents(ctx context.Context, q EventQuery) (EventPage, error)
+	// CountEvents returns how many events there are. It looks at all of them.
+	CountEvents(ctx context.Context, f EventFilter) (int64, error)
+
+	ChainKey
+
+	// EventChain returns the chain. ErrNotFound where there is none yet.
+	EventChain(ctx context.Context) (EventChain, error)
+	// TakeEventChain makes other transactions that call it wait for the end of this one, and returns the chain and as
+	// many ids as there are to be events, rising and above all before. It must be called in one, last of all that waits
+	// for others. ErrNotFound as of EventChain.
+	TakeEventChain(ctx context.Context, events int) (EventChain, []int64, error)
+	// MoveEventChain writes the chain but Sealed and BeforeID. It must be called in a transaction that has taken it.
+	MoveEventChain(ctx context.Context, c EventChain) error
+	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most.
+	ChainedEvents(ctx context.Context, seq int64, limit int) ([]ChainedEvent, error)
+	// UnchainedEvents returns how many events there are in no chain with an id up to the one given, and the first in none
+	// with a higher id; nil: there is none.
+	UnchainedEvents(ctx context.Context, upTo int64) (count int64, beyond *Event, err error)
+	// DeleteChainedEvents deletes the events of the chain whose place is below the one given.
+	DeleteChainedEvents(ctx context.Context, below int64) error
+}
+
+// ChainKey keeps the key of the chain of events, sealed.
+type ChainKey interface {
+	// LastEventID returns an id that no event has exceeded so far.
+	LastEventID(ctx context.Context) (int64, error)
+	// CreateEventChain writes the chain, unless there is one, and reports whether it did.
+	CreateEventChain(ctx context.Context, c EventChain) (bool, error)
+	// SealedChainKey returns the key of the chain of events; nil where there is none yet.
+	SealedChainKey(ctx context.Context) ([]byte, error)
+	// ReplaceChainKey puts the key sealed anew in the place of old, and reports whether old was still there.
+	ReplaceChainKey(ctx context.Context, old, replacement []byte) (bool, error)
+}
+
+// SealedKeys is all that is sealed.
+type SealedKeys interface {
+	SigningKeys
+	ChainKey
 }

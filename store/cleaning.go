@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -29,7 +30,7 @@ func (s *Store) Clean(ctx context.Context, kind models.Perishable, over time.Tim
 		case models.PerishableKeys:
 			bite.Deleted, err = tx.deleteOldest(ctx, "signing_keys", "expires_at", over, limit)
 		case models.PerishableEvents:
-			bite.Deleted, err = tx.deleteOldest(ctx, "events", "at", over, limit)
+			bite.Deleted, err = tx.deleteOldest(ctx, "events", "at", over, limit, "seq = 0")
 		default:
 			return fmt.Errorf("clean %q: there is no such kind", kind)
 		}
@@ -42,10 +43,11 @@ func (s *Store) Clean(ctx context.Context, kind models.Perishable, over time.Tim
 	return bite, nil
 }
 
-// deleteOldest deletes the rows of a table whose column is over. Nobody changes such a row, so none is waited for.
-func (s *Store) deleteOldest(ctx context.Context, table, column string, over time.Time, limit int) (int, error) {
+// deleteOldest deletes the rows of a table whose column is over, of those that fit. Nobody changes such a row, so none is waited for.
+func (s *Store) deleteOldest(ctx context.Context, table, column string, over time.Time, limit int, fit ...string) (int, error) {
+	conditions := strings.Join(append([]string{column + " <= ?"}, fit...), " AND ")
 	result := s.write.WithContext(ctx).Exec(fmt.Sprintf(
-		"DELETE FROM %[1]s WHERE id IN (SELECT id FROM %[1]s WHERE %[2]s <= ? ORDER BY %[2]s LIMIT ?)", table, column),
+		"DELETE FROM %[1]s WHERE id IN (SELECT id FROM %[1]s WHERE %[3]s ORDER BY %[2]s LIMIT ?)", table, column, conditions),
 		over, limit)
 	return int(result.RowsAffected), result.Error
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -119,6 +120,21 @@ func (postgresDialect) raiseUserID(ctx context.Context, tx *Store, id int64) err
 	return tx.write.WithContext(ctx).Exec(`SELECT setval(name, ?)
 		FROM (SELECT CAST(pg_get_serial_sequence('users', 'id') AS regclass) AS name) AS sequence
 		WHERE coalesce(pg_sequence_last_value(name), 0) < ?`, id, id).Error
+}
+
+func (postgresDialect) takeChain() string { return selectChain + " FOR UPDATE" }
+
+// eventIDs is the sequence of the ids of events.
+const eventIDs = "CAST(pg_get_serial_sequence('events', 'id') AS regclass)"
+
+func (postgresDialect) nextEventIDs(ctx context.Context, tx *Store, n int) (ids []int64, err error) {
+	err = tx.read.WithContext(ctx).Raw("SELECT nextval("+eventIDs+") FROM generate_series(1, ?)", n).Scan(&ids).Error
+	slices.Sort(ids)
+	return ids, err
+}
+
+func (postgresDialect) lastEventID() string {
+	return "SELECT greatest(coalesce(pg_sequence_last_value(" + eventIDs + "), 0), coalesce((SELECT max(id) FROM events), 0))"
 }
 
 func (postgresDialect) among(column string, ids []int64) (string, any) {

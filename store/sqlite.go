@@ -256,6 +256,24 @@ func (sqliteDialect) lockUsers(context.Context, *Store) error { return nil }
 // raiseUserID does nothing: AUTOINCREMENT goes by the highest id that there ever was.
 func (sqliteDialect) raiseUserID(context.Context, *Store, int64) error { return nil }
 
+// takeChain needs no lock: a transaction that writes is alone.
+func (sqliteDialect) takeChain() string { return selectChain }
+
+func (d sqliteDialect) nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error) {
+	var last int64
+	err := tx.read.WithContext(ctx).Raw(d.lastEventID()).Scan(&last).Error
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = last + 1 + int64(i)
+	}
+	return ids, err
+}
+
+func (sqliteDialect) lastEventID() string {
+	return `SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0),
+		coalesce((SELECT max(id) FROM events), 0))`
+}
+
 func (sqliteDialect) among(column string, ids []int64) (string, any) {
 	return column + " IN (SELECT value FROM json_each(?))", "[" + join(ids) + "]"
 }

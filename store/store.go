@@ -41,6 +41,11 @@ type dialect interface {
 	// lockUsers is models.Users.LockUsers; raiseUserID makes sure that the next id of a user is higher than id.
 	lockUsers(ctx context.Context, tx *Store) error
 	raiseUserID(ctx context.Context, tx *Store, id int64) error
+	// takeChain reads the event chain and keeps others from doing so until the transaction ends; nextEventIDs draws ids for
+	// as many events, in one; lastEventID reads one that none has exceeded.
+	takeChain() string
+	nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error)
+	lastEventID() string
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

@@ -15,10 +15,9 @@ import (
 
 // Kept is where a Keeper keeps its keys.
 type Kept interface {
-	// SigningKeys returns every key, oldest first.
-	SigningKeys(ctx context.Context) ([]models.SigningKey, error)
+	reader
 	// Alone runs fn in one transaction. Where the database has one writer at a time, nobody else is in Alone meanwhile.
-	Alone(ctx context.Context, fn func(models.SigningKeys) error) error
+	Alone(ctx context.Context, fn func(models.SealedKeys) error) error
 }
 
 // Keeper makes, rotates and retires the keys that are kept in the database. Of each algorithm in use there is an active
@@ -40,6 +39,7 @@ type Keeper struct {
 type opened struct {
 	rows   []models.SigningKey
 	keys   []token.Key
+	chain  []byte // the key of the chain of events, as it is kept; nil: there is none yet
 	sealer *Sealer
 }
 
@@ -66,7 +66,7 @@ func (k *Keeper) Load(ctx context.Context) (*Ring, error) {
 func (k *Keeper) read(ctx context.Context) (opened, error) {
 	o, err := k.open(ctx, k.Kept)
 	if errors.Is(err, ErrWrongSecret) {
-		err = k.Kept.Alone(ctx, func(kept models.SigningKeys) error {
+		err = k.Kept.Alone(ctx, func(kept models.SealedKeys) error {
 			o, err = k.open(ctx, kept)
 			return err
 		})
@@ -74,9 +74,12 @@ func (k *Keeper) read(ctx context.Context) (opened, error) {
 	return o, err
 }
 
-// reader is what Kept and models.SigningKeys have in common.
+// reader is what Kept and models.SealedKeys have in common.
 type reader interface {
+	// SigningKeys returns every key, oldest first.
 	SigningKeys(ctx context.Context) ([]models.SigningKey, error)
+	// SealedChainKey returns the key of the chain of events; nil where there is none yet.
+	SealedChainKey(ctx context.Context) ([]byte, error)
 }
 
 func (k *Keeper) open(ctx context.Context, kept reader) (o opened, err error) {
@@ -93,12 +96,20 @@ func (k *Keeper) open(ctx context.Context, kept reader) (o opened, err error) {
 		}
 		o.keys = append(o.keys, key)
 	}
+	if o.chain, err = kept.SealedChainKey(ctx); err != nil {
+		return opened{}, fmt.Errorf("read key of event chain: %w", err)
+	}
+	if o.chain != nil {
+		if _, err := o.sealer.OpenChainKey(o.chain); err != nil {
+			return opened{}, err
+		}
+	}
 	return o, nil
 }
 
 // change runs fn alone, after every key was opened.
-func (k *Keeper) change(ctx context.Context, fn func(models.SigningKeys, opened) error) error {
-	return k.Kept.Alone(ctx, func(kept models.SigningKeys) error {
+func (k *Keeper) change(ctx context.Context, fn func(models.SealedKeys, opened) error) error {
+	return k.Kept.Alone(ctx, func(kept models.SealedKeys) error {
 		o, err := k.open(ctx, kept)
 		if err != nil {
 			return err
@@ -174,7 +185,7 @@ func (k *Keeper) rotate(ctx context.Context, due func(active, next models.Signin
 	if err != nil {
 		return false, err
 	}
-	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+	err = k.change(ctx, func(kept models.SealedKeys, o opened) error {
 		ok, err := isDue(o.rows) // another node may have been first
 		if err == nil && ok {
 			rotated, err = k.rotateIn(ctx, kept, o, after)
@@ -185,7 +196,7 @@ func (k *Keeper) rotate(ctx context.Context, due func(active, next models.Signin
 }
 
 // rotateIn lets the next key take over, with after as the one after it.
-func (k *Keeper) rotateIn(ctx context.Context, kept models.SigningKeys, o opened, after token.Key) (bool, error) {
+func (k *Keeper) rotateIn(ctx context.Context, kept models.SealedKeys, o opened, after token.Key) (bool, error) {
 	active, next := k.current(o.rows)
 	row, err := k.row(o.sealer, after)
 	if err != nil {
@@ -209,7 +220,7 @@ func (k *Keeper) RetireFormer(ctx context.Context) error {
 	if err != nil || len(k.former(rows)) == 0 {
 		return err
 	}
-	return k.change(ctx, func(kept models.SigningKeys, o opened) error {
+	return k.change(ctx, func(kept models.SealedKeys, o opened) error {
 		for _, algorithm := range k.former(o.rows) {
 			if err := k.retireAllIn(ctx, kept, o, algorithm); err != nil {
 				return err
@@ -235,7 +246,7 @@ func (k *Keeper) former(rows []models.SigningKey) []string {
 }
 
 // retireAllIn retires the active key of an algorithm, and ends the next one, which never signed.
-func (k *Keeper) retireAllIn(ctx context.Context, kept models.SigningKeys, o opened, algorithm string) error {
+func (k *Keeper) retireAllIn(ctx context.Context, kept models.SealedKeys, o opened, algorithm string) error {
 	own, _ := k.current(o.rows)
 	of := *k
 	of.Algorithm = algorithm
@@ -271,10 +282,10 @@ func (k *Keeper) Retire(ctx context.Context, kid string) error {
 	if err != nil {
 		return err
 	}
-	return of.change(ctx, func(kept models.SigningKeys, o opened) error { return of.retireIn(ctx, kept, o, kid, after) })
+	return of.change(ctx, func(kept models.SealedKeys, o opened) error { return of.retireIn(ctx, kept, o, kid, after) })
 }
 
-func (k *Keeper) retireIn(ctx context.Context, kept models.SigningKeys, o opened, kid string, after token.Key) error {
+func (k *Keeper) retireIn(ctx context.Context, kept models.SealedKeys, o opened, kid string, after token.Key) error {
 	active, next := k.current(o.rows)
 	if active != nil && active.ID == kid && next != nil {
 		if _, err := k.rotateIn(ctx, kept, o, after); err != nil {
@@ -302,13 +313,13 @@ func find(rows []models.SigningKey, kid string) (models.SigningKey, bool) {
 	return rows[i], true
 }
 
-// Reseal seals every key under the present secret that was sealed under one from before, and returns how many there
-// were: all, or on an error none. It may run again, and beside servers: those that know both secrets notice nothing.
+// Reseal seals every key, that of the chain of events too, under the present secret that was sealed under one from before,
+// and returns how many there were: all, or on an error none. It may run again, and beside servers: those that know both secrets notice nothing.
 //
 // renew, where it is not nil, changes the present secret. It is called alone, once every key was seen to open; those from
 // before must still open what they sealed.
 func (k *Keeper) Reseal(ctx context.Context, renew func() error) (n int, err error) {
-	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+	err = k.change(ctx, func(kept models.SealedKeys, o opened) error {
 		if renew != nil {
 			if err := renew(); err != nil {
 				return err
@@ -326,7 +337,7 @@ func (k *Keeper) Reseal(ctx context.Context, renew func() error) (n int, err err
 	return n, nil
 }
 
-func resealIn(ctx context.Context, kept models.SigningKeys, o opened) (n int, err error) {
+func resealIn(ctx context.Context, kept models.SealedKeys, o opened) (n int, err error) {
 	for _, row := range o.rows {
 		sealed, err := o.sealer.Reseal(row.ID, row.Algorithm, row.Sealed)
 		if err != nil {
@@ -343,7 +354,50 @@ func resealIn(ctx context.Context, kept models.SigningKeys, o opened) (n int, er
 			n++
 		}
 	}
+	if o.chain == nil {
+		return n, nil
+	}
+	sealed, err := o.sealer.ResealChainKey(o.chain)
+	if err != nil || bytes.Equal(sealed, o.chain) {
+		return n, err
+	}
+	replaced, err := kept.ReplaceChainKey(ctx, o.chain, sealed)
+	if err != nil {
+		return n, fmt.Errorf("reseal key of event chain: %w", err)
+	}
+	if replaced {
+		n++
+	}
 	return n, nil
+}
+
+// ChainKey returns the key of the chain of events. Where there is none it calls begin, alone, with a new one, sealed and
+// as it is; begin keeps it. ErrWrongSecret where the key, or a signing key, was sealed under another secret: no key is
+// made then.
+func (k *Keeper) ChainKey(ctx context.Context, begin func(kept models.SealedKeys, sealed, key []byte) error) ([]byte, error) {
+	o, err := k.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.chain == nil {
+		fresh := make([]byte, chainKeyLength)
+		if _, err := io.ReadFull(k.Random, fresh); err != nil {
+			return nil, fmt.Errorf("make key of event chain: %w", err)
+		}
+		err := k.change(ctx, func(kept models.SealedKeys, o opened) error {
+			if o.chain != nil { // another node was first
+				return nil
+			}
+			return begin(kept, o.sealer.SealChainKey(fresh), fresh)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if o, err = k.read(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return o.sealer.OpenChainKey(o.chain)
 }
 
 func (k *Keeper) now() time.Time { return k.Now().UTC().Truncate(time.Microsecond) }
@@ -376,7 +430,7 @@ func (k *Keeper) fill(ctx context.Context) error {
 		return err
 	}
 	now := k.now()
-	err = k.change(ctx, func(kept models.SigningKeys, o opened) error {
+	err = k.change(ctx, func(kept models.SealedKeys, o opened) error {
 		active, next := k.current(o.rows)
 		if active == nil {
 			if err := k.create(ctx, kept, o, first, &now); err != nil {
@@ -395,7 +449,7 @@ func (k *Keeper) fill(ctx context.Context) error {
 }
 
 // create writes a new key, which signs from the time given on; nil: not yet.
-func (k *Keeper) create(ctx context.Context, kept models.SigningKeys, o opened, key token.Key, activated *time.Time) error {
+func (k *Keeper) create(ctx context.Context, kept models.SealedKeys, o opened, key token.Key, activated *time.Time) error {
 	row, err := k.row(o.sealer, key)
 	if err != nil {
 		return err

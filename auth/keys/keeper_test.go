@@ -24,8 +24,37 @@ type table struct {
 	alone   sync.Mutex
 	mu      sync.Mutex
 	rows    []models.SigningKey
+	chain   []byte
 	readErr error
 	keepErr error
+}
+
+func (t *table) SealedChainKey(context.Context) ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.chain, nil
+}
+
+func (t *table) LastEventID(context.Context) (int64, error) { return 0, nil }
+
+func (t *table) CreateEventChain(_ context.Context, c models.EventChain) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.chain != nil {
+		return false, nil
+	}
+	t.chain = c.Sealed
+	return true, nil
+}
+
+func (t *table) ReplaceChainKey(_ context.Context, old, replacement []byte) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !bytes.Equal(t.chain, old) {
+		return false, nil
+	}
+	t.chain = replacement
+	return true, nil
 }
 
 func (t *table) SigningKeys(context.Context) ([]models.SigningKey, error) {
@@ -35,15 +64,15 @@ func (t *table) SigningKeys(context.Context) ([]models.SigningKey, error) {
 }
 
 // Alone writes nothing where fn fails, as a transaction.
-func (t *table) Alone(_ context.Context, fn func(models.SigningKeys) error) error {
+func (t *table) Alone(_ context.Context, fn func(models.SealedKeys) error) error {
 	t.alone.Lock()
 	defer t.alone.Unlock()
-	before := append([]models.SigningKey{}, t.rows...)
+	before, chain := append([]models.SigningKey{}, t.rows...), t.chain
 	err := fn(t)
 	if err != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.rows = before
+		t.rows, t.chain = before, chain
 	}
 	return err
 }

@@ -107,6 +107,30 @@ func (s *Sealer) Reseal(kid, algorithm string, sealed []byte) ([]byte, error) {
 	return s.seal(kid, algorithm, plain), nil
 }
 
+// The key of the chain of events is sealed as a key of its own kind, which no signing key is of.
+const (
+	chainKeyID     = "audit"
+	chainKeyKind   = "chain"
+	chainKeyLength = 32
+)
+
+// SealChainKey returns the key of the chain of events, encrypted: another text each time.
+func (s *Sealer) SealChainKey(key []byte) []byte { return s.seal(chainKeyID, chainKeyKind, key) }
+
+// OpenChainKey returns the key that SealChainKey encrypted. ErrWrongSecret where it was another secret.
+func (s *Sealer) OpenChainKey(sealed []byte) ([]byte, error) {
+	key, _, ok := s.open(chainKeyID, chainKeyKind, sealed)
+	if !ok {
+		return nil, ErrWrongSecret
+	}
+	return key, nil
+}
+
+// ResealChainKey is Reseal for the key that SealChainKey encrypted.
+func (s *Sealer) ResealChainKey(sealed []byte) ([]byte, error) {
+	return s.Reseal(chainKeyID, chainKeyKind, sealed)
+}
+
 func (s *Sealer) seal(kid, algorithm string, plain []byte) []byte {
 	return s.aead.Seal([]byte{sealVersion}, nil, plain, label(kid, algorithm))
 }

@@ -32,12 +32,13 @@ var rooms = []room{
 	{"auth/password", nil},
 	{"auth/username", nil},
 
+	{"auth/chain", []string{"models"}},
 	{"auth/token", []string{"fault"}},
 	{"auth/keys", []string{"auth/token", "models"}},
 	{"auth/revocation", []string{"fault", "models"}},
 	{"store", []string{"models"}},
 
-	{"auth", []string{"auth/keys", "auth/password", "auth/revocation", "auth/token", "auth/username", "fault", "models"}},
+	{"auth", []string{"auth/chain", "auth/keys", "auth/password", "auth/revocation", "auth/token", "auth/username", "fault", "models"}},
 
 	{"graph/scalar", []string{"fault"}},
 	{"graph/model", []string{"auth", "fault", "graph/scalar", "models"}},
@@ -46,10 +47,10 @@ var rooms = []room{
 	{"rest", []string{"auth", "auth/token", "fault", "models"}},
 
 	{"app", []string{
-		"auth", "auth/keys", "auth/password", "auth/token", "config", "django", "fault", "graph", "models", "rest", "store",
-		"web",
+		"auth", "auth/chain", "auth/keys", "auth/password", "auth/token", "config", "django", "fault", "graph", "models", "rest",
+		"store", "web",
 	}},
-	{"cli", []string{"app", "auth", "auth/keys", "config", "django", "fault", "graph", "models", "store"}},
+	{"cli", []string{"app", "auth", "auth/chain", "auth/keys", "config", "django", "fault", "graph", "models", "store"}},
 	{".", []string{"cli"}}, // server.go
 
 	// For tests alone, so that no room above names them.

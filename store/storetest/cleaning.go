@@ -220,10 +220,10 @@ func cleanRace(t *testing.T, s models.Store) {
 func eventRoundTrip(t *testing.T, s models.Store) {
 	list := []models.Event{
 		{
-			At: moment, Type: "signed_in", ActorID: 7, SubjectID: 7, SessionID: "a", Address: "2001:db8::1",
-			UserAgent: "curl/8", Detail: map[string]any{"text": "\u2028 \"x\" <&>", "list": []any{"a", "b"}, "count": 3.0},
+			At: moment, Type: "signed_in", ActorID: 7, ActorName: "ada", SubjectID: 7, SubjectName: "ada", SessionID: "a",
+			Address: "2001:db8::1", UserAgent: "curl/8", Seq: 1, Hash: []byte{1, 0, 2}, Detail: map[string]any{"text": "\u2028 \"x\" <&>", "list": []any{"a", "b"}, "count": 3.0},
 		},
-		{At: moment.Add(-time.Hour), Type: "user_created", SubjectID: 99},
+		{At: moment.Add(-time.Hour), Type: "user_created", SubjectID: 99, Seq: 2, Hash: []byte{3}},
 	}
 	if err := s.CreateEvents(t.Context(), nil); err != nil {
 		t.Errorf("no events: %v", err)

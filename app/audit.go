@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/auth"
+	"latchkey/auth/chain"
+	"latchkey/auth/keys"
+	"latchkey/config"
+	"latchkey/models"
+)
+
+// chainKey returns the key of the audit chain, and begins the chain where there is none.
+func (a *App) chainKey(ctx context.Context) (*chain.Key, error) {
+	key, err := auth.EventChainKey(ctx, a.keeper(auth.ChainKeeper(a.Store)))
+	return key, a.ExplainSecret(err)
+}
+
+// cleanChain is the cleaning of what is in the audit chain.
+type cleanChain struct{ recorder *auth.Recorder }
+
+// Clean implements models.Cleaning, for events.
+func (c cleanChain) Clean(ctx context.Context, _ models.Perishable, over time.Time, limit int) (models.Bite, error) {
+	return c.recorder.Clean(ctx, over, limit)
+}
+
+// Audit is a database whose events are looked at. Nothing is made, migrated or recorded. Close it when done.
+type Audit struct{ app *App }
+
+// OpenAudit opens the database of the settings.
+func OpenAudit(ctx context.Context, s *config.Settings, now func() time.Time) (*Audit, error) {
+	db, err := OpenStore(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Ready(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Audit{&App{Settings: s, Store: db, now: now}}, nil
+}
+
+// Close closes the database.
+func (a *Audit) Close() error { return a.app.Close() }
+
+// Verify verifies the chain of events, as auth.VerifyEvents does.
+func (a *Audit) Verify(ctx context.Context, noted *chain.Mark) (auth.ChainReport, error) {
+	key, err := a.key(ctx)
+	if err != nil {
+		return auth.ChainReport{}, err
+	}
+	return auth.VerifyEvents(ctx, a.app.Store, key, noted)
+}
+
+// key returns the key of the chain; nil where there is none.
+func (a *Audit) key(ctx context.Context) (*chain.Key, error) {
+	sealed, err := a.app.Store.SealedChainKey(ctx)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	sealer, err := a.app.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := sealer.OpenChainKey(sealed)
+	if errors.Is(err, keys.ErrWrongSecret) {
+		return nil, fmt.Errorf("nothing was verified: %s does not open the key of the audit chain in this database. Put back "+
+			"what it was made under, or give that in LATCHKEY_SECRET_KEY_FALLBACKS; if it is the right secret, the sealed key in "+
+			"event_chain was changed", a.app.secretName())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chain.NewKey(secret)
+}
