@@ -110,8 +110,8 @@ func TestTheSecretInTheFileIsChanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := a.Reseal(t.Context()); err != nil || n != 2 {
-			t.Errorf("%d keys were sealed anew, %v; want the active and the next one", n, err)
+		if n, err := a.Reseal(t.Context()); err != nil || n != 3 {
+			t.Errorf("%d keys were sealed anew, %v; want the active, the next and that of the audit", n, err)
 		}
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
