@@ -144,6 +144,9 @@ func TestKilledInAStormOfSignIns(t *testing.T) {
 				tokens = append(tokens, refresh)
 			}
 
+			if _, err := verify(t, url, nil); err != nil {
+				t.Errorf("the audit chain: %v", err)
+			}
 			again := startChild(t, url)
 			for i, refresh := range tokens {
 				if again.mutate(fmt.Sprintf("tokenRefresh(refresh: %q)", refresh)) == "" {

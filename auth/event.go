@@ -73,9 +73,19 @@ func eventTable() []eventRow {
 		{EventRoleDeleted, false, "A role was removed, from those who had it, too.", "`role`"},
 		{
 			EventPermissionDenied, true, "A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token.",
-			"`reason`: the permission that was missing, as in `users:read`, or `superuser_only`, `above_caller` (about somebody, or a role, with permissions that the caller does not have), `role_not_held`, `flag_not_held`, `gives_not_held` (a permission for a role), `foreign_session`, `last_superuser` (nobody would be left who has every permission; by an operator, too)",
+			"`reason`: the permission that was missing, as in `users:read`, or `superuser_only`, `above_caller` (about somebody, or a role, with permissions that the caller does not have), `role_not_held`, `flag_not_held`, `gives_not_held` (a permission for a role), `foreign_session`, `foreign_events`, `last_superuser` (nobody would be left who has every permission; by an operator, too)",
 		},
 	}
+}
+
+// IsFailure reports whether the event is that something was refused.
+func (t EventType) IsFailure() bool {
+	for _, row := range eventTable() {
+		if row.name == t {
+			return row.failure
+		}
+	}
+	return false
 }
 
 // EventTypes returns every name, in the order of the page.
@@ -112,12 +122,13 @@ type event struct {
 	detail      map[string]any
 }
 
-// by returns the event with the caller of the request as the actor.
+// by returns the event with the caller of the request as the actor, in the session of the access token.
 func (e event) by(ctx context.Context) event {
 	caller, err := CallerFrom(ctx)
 	if err != nil {
 		return e
 	}
+	e.session = caller.SessionID
 	e.actor, _ = strconv.ParseInt(caller.UserID, 10, 64) // 0 where it is no id of ours
 	return e
 }

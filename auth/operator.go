@@ -80,6 +80,7 @@ const (
 	rulePermission    = "gives_not_held"  // it puts a permission into a role that the caller does not hold
 	ruleLastSuperuser = "last_superuser"  // nobody would be left who has every permission
 	ruleForeign       = "foreign_session" // it is about a session of somebody else
+	ruleForeignEvents = "foreign_events"  // it is about the events of somebody else
 )
 
 // denied records that the caller was refused something, and returns the refusal.

@@ -36,8 +36,34 @@ func userCursor(order models.UserOrder, key models.UserKey) string {
 	if order == models.ByDateJoined {
 		text = strconv.FormatInt(key.At.UnixMicro(), 10)
 	}
-	plain := cursorVersion + orderLetter(order) + strconv.FormatInt(key.ID, 10) + ":" + text
+	return writeCursor(orderLetter(order), key.ID, text)
+}
+
+func writeCursor(letter string, id int64, text string) string {
+	plain := cursorVersion + letter + strconv.FormatInt(id, 10) + ":" + text
 	return base64.RawURLEncoding.EncodeToString([]byte(plain))
+}
+
+// eventLetter is what the cursor of an event is told by.
+const eventLetter = "e"
+
+// eventCursor returns the cursor of the place of an event.
+func eventCursor(key models.EventKey) string {
+	return writeCursor(eventLetter, key.ID, strconv.FormatInt(key.At.UnixMicro(), 10))
+}
+
+// parseEventCursor returns the place of a cursor; nil where there is no cursor. BAD_USER_INPUT for what is no cursor of a
+// list of events.
+func parseEventCursor(cursor *string, field string) (*models.EventKey, error) {
+	if cursor == nil {
+		return nil, nil //nolint:nilnil // no cursor is no place
+	}
+	id, text, ok := readCursor(eventLetter, *cursor)
+	at, isTime := readMoment(text)
+	if !ok || !isTime {
+		return nil, fault.BadUserInput("This is no cursor of a list of events.", field)
+	}
+	return &models.EventKey{At: at, ID: id}, nil
 }
 
 // parseUserCursor returns the place of a cursor; nil where there is no cursor. BAD_USER_INPUT for what is no cursor of
@@ -54,31 +80,43 @@ func parseUserCursor(order models.UserOrder, cursor *string, field string) (*mod
 }
 
 func readUserCursor(order models.UserOrder, cursor string) (key models.UserKey, ok bool) {
+	id, text, ok := readCursor(orderLetter(order), cursor)
+	key.ID = id
+	if order != models.ByDateJoined {
+		key.Text = text
+		return key, ok
+	}
+	at, isTime := readMoment(text)
+	key.At = at
+	return key, ok && isTime
+}
+
+// readCursor reads what writeCursor wrote.
+func readCursor(letter, cursor string) (id int64, text string, ok bool) {
 	if len(cursor) > maxCursor || strings.ContainsAny(cursor, "\r\n") {
-		return key, false
+		return 0, "", false
 	}
 	plain, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil || !utf8.Valid(plain) {
-		return key, false
+		return 0, "", false
 	}
-	rest, ok := strings.CutPrefix(string(plain), cursorVersion+orderLetter(order))
+	rest, ok := strings.CutPrefix(string(plain), cursorVersion+letter)
 	if !ok || strings.ContainsRune(rest, 0) {
-		return key, false
+		return 0, "", false
 	}
-	id, text, ok := strings.Cut(rest, ":")
+	first, text, ok := strings.Cut(rest, ":")
 	if !ok {
-		return key, false
+		return 0, "", false
 	}
-	if key.ID, ok = number(id); !ok {
-		return key, false
-	}
-	if order != models.ByDateJoined {
-		key.Text = text
-		return key, true
-	}
+	id, ok = number(first)
+	return id, text, ok
+}
+
+// readMoment reads microseconds since 1970, of a year that both databases know.
+func readMoment(text string) (time.Time, bool) {
 	micro, ok := number(text)
-	key.At = time.UnixMicro(micro).UTC()
-	return key, ok && key.At.Year() >= 1 && key.At.Year() <= 9999
+	at := time.UnixMicro(micro).UTC()
+	return at, ok && at.Year() >= 1 && at.Year() <= 9999
 }
 
 // number reads a whole number that is written as this program writes it.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type loaders struct {
 	lists    map[int64][]models.User // the list in which each user is
 	roles    *dataloadgen.Loader[int64, []models.Role]
 	sessions *dataloadgen.Loader[auth.Owner, []models.Session]
+	wanted   []int64 // who is named by events of lists
+	people   *dataloadgen.Loader[int64, *models.User]
 }
 
 type loadersKey struct{}
@@ -59,6 +62,44 @@ func (l *loaders) expect(users []models.User) {
 	for _, u := range users {
 		l.lists[u.ID] = users
 	}
+}
+
+// expectPeople notes who is named by the events of a list; 0 is nobody.
+func (l *loaders) expectPeople(ids []int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.people == nil {
+		l.people = dataloadgen.NewLoader(l.usersNamed, dataloadgen.WithWait(loaderWait))
+	}
+	for _, id := range ids {
+		if id != 0 && !slices.Contains(l.wanted, id) {
+			l.wanted = append(l.wanted, id)
+		}
+	}
+}
+
+// usersNamed is the reading of a loader.
+func (l *loaders) usersNamed(ctx context.Context, ids []int64) ([]*models.User, []error) {
+	list, errs := l.service.UsersNamed(ctx, ids)
+	var found []models.User
+	for _, user := range list {
+		if user != nil {
+			found = append(found, *user)
+		}
+	}
+	l.expect(found)
+	return list, errs
+}
+
+// person returns a user who is named by an event, and reads the others with them.
+func (l *loaders) person(ctx context.Context, id int64) (*models.User, error) {
+	l.mu.Lock()
+	wanted := slices.Clone(l.wanted)
+	l.mu.Unlock()
+	for _, other := range wanted {
+		l.people.LoadThunk(ctx, other)
+	}
+	return l.people.Load(ctx, id)
 }
 
 // others returns the users of the list in which the user is; nil where the user is in none.

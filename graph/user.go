@@ -76,10 +76,7 @@ func toUserConnection(q models.UserQuery, page models.UserPage) *model.UserConne
 	for i := range page.Users {
 		edges[i] = model.UserEdge{Node: &page.Users[i], Cursor: userCursor(q.Order, page.Keys[i])}
 	}
-	info := &model.PageInfo{HasNextPage: page.More, HasPreviousPage: q.After != nil}
-	if q.Last {
-		info.HasNextPage, info.HasPreviousPage = q.Before != nil, page.More
-	}
+	info := pageInfo(q.Last, q.After != nil, q.Before != nil, page.More)
 	if n := len(edges); n > 0 {
 		info.StartCursor, info.EndCursor = &edges[0].Cursor, &edges[n-1].Cursor
 	}
@@ -96,6 +93,14 @@ func toUserConnection(q models.UserQuery, page models.UserPage) *model.UserConne
 		nodes = []models.User{}
 	}
 	return &model.UserConnection{Edges: edges, Nodes: nodes, PageInfo: info, Filter: q.UserFilter}
+}
+
+// pageInfo says whether there is more before and after a page, which was read from either end.
+func pageInfo(last, hasAfter, hasBefore, more bool) *model.PageInfo {
+	if last {
+		return &model.PageInfo{HasNextPage: hasBefore, HasPreviousPage: more}
+	}
+	return &model.PageInfo{HasNextPage: more, HasPreviousPage: hasAfter}
 }
 
 func toUserForm(in model.UserCreateInput) auth.UserForm {

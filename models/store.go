@@ -57,6 +57,8 @@ type Users interface {
 	ListUsers(ctx context.Context, q UserQuery) (UserPage, error)
 	// CountUsers returns how many users there are. It looks at all of them.
 	CountUsers(ctx context.Context, f UserFilter) (int64, error)
+	// UsersByID returns those of the users that there are, without their roles.
+	UsersByID(ctx context.Context, ids []int64) (map[int64]User, error)
 	// UsernamesOf returns the usernames of those of the users that there are.
 	UsernamesOf(ctx context.Context, ids []int64) (map[int64]string, error)
 	// HasOtherSuperuser reports whether there is an active superuser who is not the one of that id.

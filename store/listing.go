@@ -295,7 +295,7 @@ func (l *listing) page(ctx context.Context, rows []found, more bool) (models.Use
 	if l.end != nil {
 		ids = append(ids, l.end.ID)
 	}
-	users, err := l.usersByID(ctx, ids)
+	users, err := l.UsersByID(ctx, ids)
 	if err != nil {
 		return models.UserPage{}, err
 	}
@@ -331,10 +331,10 @@ func (l *listing) key(user models.User, row found) models.UserKey {
 	}
 }
 
-// usersByID returns the users of those ids, without the roles.
-func (s *Store) usersByID(ctx context.Context, ids []int64) (map[int64]models.User, error) {
+// UsersByID implements models.Users.
+func (s *Store) UsersByID(ctx context.Context, ids []int64) (map[int64]models.User, error) {
 	if len(ids) == 0 {
-		return nil, nil //nolint:nilnil // a nil map is one of nobody
+		return map[int64]models.User{}, nil
 	}
 	are, argument := s.dialect.among("id", ids)
 	list, err := gorm.G[models.User](s.read).Where(are, argument).Find(ctx)

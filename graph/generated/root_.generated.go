@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"latchkey/graph/model"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -22,6 +23,8 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AuditEvent() AuditEventResolver
+	AuditEventConnection() AuditEventConnectionResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
 	User() UserResolver
@@ -33,6 +36,42 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AuditChange struct {
+		Field func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	AuditEvent struct {
+		Actor       func(childComplexity int) int
+		ActorID     func(childComplexity int) int
+		ActorName   func(childComplexity int) int
+		At          func(childComplexity int) int
+		Changes     func(childComplexity int) int
+		Count       func(childComplexity int) int
+		ID          func(childComplexity int) int
+		IPAddress   func(childComplexity int) int
+		Outcome     func(childComplexity int) int
+		Reason      func(childComplexity int) int
+		SessionID   func(childComplexity int) int
+		Subject     func(childComplexity int) int
+		SubjectID   func(childComplexity int) int
+		SubjectName func(childComplexity int) int
+		Type        func(childComplexity int) int
+		UserAgent   func(childComplexity int) int
+	}
+
+	AuditEventConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AuditEventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Mutation struct {
 		PasswordChange    func(childComplexity int, current string, new string) int
 		RoleDelete        func(childComplexity int, name string) int
@@ -61,11 +100,12 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Me        func(childComplexity int) int
-		Protected func(childComplexity int) int
-		Roles     func(childComplexity int) int
-		User      func(childComplexity int, id string) int
-		Users     func(childComplexity int, first *int, after *string, last *int, before *string, search *string, isActive *bool, role *string, orderBy *model.UserOrder) int
+		AuditEvents func(childComplexity int, first *int, after *string, last *int, before *string, typeArg []model.AuditEventType, user *string, actor *string, since *time.Time, until *time.Time) int
+		Me          func(childComplexity int) int
+		Protected   func(childComplexity int) int
+		Roles       func(childComplexity int) int
+		User        func(childComplexity int, id string) int
+		Users       func(childComplexity int, first *int, after *string, last *int, before *string, search *string, isActive *bool, role *string, orderBy *model.UserOrder) int
 	}
 
 	Role struct {
@@ -99,19 +139,20 @@ type ComplexityRoot struct {
 	}
 
 	User struct {
-		DateJoined  func(childComplexity int) int
-		EmailOrNil  func(childComplexity int) int
-		FirstName   func(childComplexity int) int
-		IDText      func(childComplexity int) int
-		IsActive    func(childComplexity int) int
-		IsStaff     func(childComplexity int) int
-		IsSuperuser func(childComplexity int) int
-		LastLogin   func(childComplexity int) int
-		LastName    func(childComplexity int) int
-		Permissions func(childComplexity int) int
-		Roles       func(childComplexity int) int
-		Sessions    func(childComplexity int) int
-		Username    func(childComplexity int) int
+		DateJoined     func(childComplexity int) int
+		EmailOrNil     func(childComplexity int) int
+		FirstName      func(childComplexity int) int
+		IDText         func(childComplexity int) int
+		IsActive       func(childComplexity int) int
+		IsStaff        func(childComplexity int) int
+		IsSuperuser    func(childComplexity int) int
+		LastLogin      func(childComplexity int) int
+		LastName       func(childComplexity int) int
+		Permissions    func(childComplexity int) int
+		Roles          func(childComplexity int) int
+		SecurityEvents func(childComplexity int, first *int, after *string, last *int, before *string) int
+		Sessions       func(childComplexity int) int
+		Username       func(childComplexity int) int
 	}
 
 	UserConnection struct {
@@ -159,6 +200,154 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AuditChange.field":
+		if e.ComplexityRoot.AuditChange.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditChange.Field(childComplexity), true
+	case "AuditChange.value":
+		if e.ComplexityRoot.AuditChange.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditChange.Value(childComplexity), true
+
+	case "AuditEvent.actor":
+		if e.ComplexityRoot.AuditEvent.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Actor(childComplexity), true
+	case "AuditEvent.actorId":
+		if e.ComplexityRoot.AuditEvent.ActorID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.ActorID(childComplexity), true
+	case "AuditEvent.actorName":
+		if e.ComplexityRoot.AuditEvent.ActorName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.ActorName(childComplexity), true
+	case "AuditEvent.at":
+		if e.ComplexityRoot.AuditEvent.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.At(childComplexity), true
+	case "AuditEvent.changes":
+		if e.ComplexityRoot.AuditEvent.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Changes(childComplexity), true
+	case "AuditEvent.count":
+		if e.ComplexityRoot.AuditEvent.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Count(childComplexity), true
+	case "AuditEvent.id":
+		if e.ComplexityRoot.AuditEvent.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.ID(childComplexity), true
+	case "AuditEvent.ipAddress":
+		if e.ComplexityRoot.AuditEvent.IPAddress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.IPAddress(childComplexity), true
+	case "AuditEvent.outcome":
+		if e.ComplexityRoot.AuditEvent.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Outcome(childComplexity), true
+	case "AuditEvent.reason":
+		if e.ComplexityRoot.AuditEvent.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Reason(childComplexity), true
+	case "AuditEvent.sessionId":
+		if e.ComplexityRoot.AuditEvent.SessionID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.SessionID(childComplexity), true
+	case "AuditEvent.subject":
+		if e.ComplexityRoot.AuditEvent.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Subject(childComplexity), true
+	case "AuditEvent.subjectId":
+		if e.ComplexityRoot.AuditEvent.SubjectID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.SubjectID(childComplexity), true
+	case "AuditEvent.subjectName":
+		if e.ComplexityRoot.AuditEvent.SubjectName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.SubjectName(childComplexity), true
+	case "AuditEvent.type":
+		if e.ComplexityRoot.AuditEvent.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Type(childComplexity), true
+	case "AuditEvent.userAgent":
+		if e.ComplexityRoot.AuditEvent.UserAgent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.UserAgent(childComplexity), true
+
+	case "AuditEventConnection.edges":
+		if e.ComplexityRoot.AuditEventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventConnection.Edges(childComplexity), true
+	case "AuditEventConnection.nodes":
+		if e.ComplexityRoot.AuditEventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventConnection.Nodes(childComplexity), true
+	case "AuditEventConnection.pageInfo":
+		if e.ComplexityRoot.AuditEventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventConnection.PageInfo(childComplexity), true
+	case "AuditEventConnection.totalCount":
+		if e.ComplexityRoot.AuditEventConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventConnection.TotalCount(childComplexity), true
+
+	case "AuditEventEdge.cursor":
+		if e.ComplexityRoot.AuditEventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventEdge.Cursor(childComplexity), true
+	case "AuditEventEdge.node":
+		if e.ComplexityRoot.AuditEventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEventEdge.Node(childComplexity), true
 
 	case "Mutation.passwordChange":
 		if e.ComplexityRoot.Mutation.PasswordChange == nil {
@@ -330,6 +519,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PasswordChangePayload.Tokens(childComplexity), true
+
+	case "Query.auditEvents":
+		if e.ComplexityRoot.Query.AuditEvents == nil {
+			break
+		}
+
+		args, err := ec.field_Query_auditEvents_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AuditEvents(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string), args["type"].([]model.AuditEventType), args["user"].(*string), args["actor"].(*string), args["since"].(*time.Time), args["until"].(*time.Time)), true
 
 	case "Query.me":
 		if e.ComplexityRoot.Query.Me == nil {
@@ -550,6 +751,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Roles(childComplexity), true
+	case "User.securityEvents":
+		if e.ComplexityRoot.User.SecurityEvents == nil {
+			break
+		}
+
+		args, err := ec.field_User_securityEvents_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.User.SecurityEvents(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "User.sessions":
 		if e.ComplexityRoot.User.Sessions == nil {
 			break
@@ -841,6 +1053,162 @@ type Session {
   ipAddress: String
   "Whether the access token of this request belongs to it."
   isCurrent: Boolean!
+}
+`, BuiltIn: false},
+	{Name: "../schema/audit.graphqls", Input: `extend type Query {
+  """
+  What happened to users, sessions, roles and signing keys, the newest first; 20 of them where neither ` + "`" + `first` + "`" + ` nor ` + "`" + `last` + "`" + `
+  says otherwise. Filters go together. A cursor is good with any of them. Requires the permission ` + "`" + `audit:read` + "`" + `.
+  """
+  auditEvents(
+    "How many there are at most, from the newest or from ` + "`" + `after` + "`" + ` on: 0 to 100."
+    first: Int
+    "Only those after this place, which are older."
+    after: String
+    "How many there are at most, up to the oldest or up to ` + "`" + `before` + "`" + `: 0 to 100. Not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only those before this place, which are newer."
+    before: String
+    "Only events of these types; of any, where the list is empty."
+    type: [AuditEventType!]
+    "Only what was done to the user of this id, who may be gone."
+    user: ID
+    "Only what the user of this id did, who may be gone."
+    actor: ID
+    "Only from this moment on."
+    since: DateTime
+    "Only before this moment."
+    until: DateTime
+  ): AuditEventConnection @auth(requires: "audit:read")
+}
+
+extend type User {
+  """
+  What was done to the user, the newest first: one's own, FORBIDDEN for anybody else's. Of what somebody else did it says
+  neither who nor from where.
+  """
+  securityEvents(
+    "How many there are at most, from the newest or from ` + "`" + `after` + "`" + ` on: 0 to 100."
+    first: Int
+    "Only those after this place, which are older."
+    after: String
+    "How many there are at most, up to the oldest or up to ` + "`" + `before` + "`" + `: 0 to 100. Not together with ` + "`" + `first` + "`" + `."
+    last: Int
+    "Only those before this place, which are newer."
+    before: String
+  ): AuditEventConnection
+}
+
+"What happened. docs/audit.md tells more about each."
+enum AuditEventType {
+  "A user signed in with the password."
+  SIGNED_IN
+  "A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept."
+  SIGN_IN_FAILED
+  "A refresh token that was made elsewhere with the same key became a session here, at its first refresh."
+  SESSION_ADOPTED
+  "A session was ended with a token of its own."
+  SIGNED_OUT
+  "A user ended sessions from the list of them, their own or, with sessions:write, the subject's. The session is the one that was ended, where it was named."
+  SESSIONS_ENDED
+  "A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired."
+  REFRESH_REFUSED
+  "A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it."
+  REFRESH_REUSED
+  "A user changed the password, which ended every session from before. The session is the new one."
+  PASSWORD_CHANGED
+  "A signed-in user gave a wrong current password."
+  PASSWORD_CHANGE_FAILED
+  "A user was made."
+  USER_CREATED
+  "A user was changed by somebody else or by an operator."
+  USER_CHANGED
+  "A user was removed, with every session."
+  USER_DELETED
+  "A run of import-django wrote users and roles, to its end or not."
+  USERS_IMPORTED
+  "The next signing key took over, by itself or by command, or a key was retired with its algorithm."
+  SIGNING_KEY_ROTATED
+  "A signing key was ended at once, by command, or with its algorithm where it had not signed yet."
+  SIGNING_KEY_RETIRED
+  "A role was made, or replaced."
+  ROLE_SAVED
+  "A role was removed, from those who had it, too."
+  ROLE_DELETED
+  "A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token."
+  PERMISSION_DENIED
+}
+
+"How it ended."
+enum AuditOutcome {
+  "It was done."
+  DONE
+  "It was refused."
+  REFUSED
+}
+
+"A page of events."
+type AuditEventConnection {
+  "The events, each with its place."
+  edges: [AuditEventEdge!]!
+  "The events alone."
+  nodes: [AuditEvent!]!
+  "Where the page is."
+  pageInfo: PageInfo!
+  "How many events there are by the same filters, on all pages. They are counted one by one where this is asked for."
+  totalCount: Int!
+}
+
+"An event in a list."
+type AuditEventEdge {
+  "The event."
+  node: AuditEvent!
+  "The event's place, for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+}
+
+"Something that happened. It is written once and never changed."
+type AuditEvent {
+  "The event's id."
+  id: ID!
+  "What happened."
+  type: AuditEventType!
+  "When."
+  at: DateTime!
+  "How it ended."
+  outcome: AuditOutcome!
+  "Why it was refused, in a word for programs; null where it was not."
+  reason: String
+  "How many alike this tells of: failures of one kind that came together, or the sessions that were ended. Else 1."
+  count: Int!
+  "Who did it; null where nobody was signed in, or the user is gone. Oneself, or with the permission ` + "`" + `users:read` + "`" + `: FORBIDDEN without."
+  actor: User
+  "The id of who did it, who may be gone; null where nobody was signed in."
+  actorId: ID
+  "The username of who did it, at that time; null where nobody was signed in."
+  actorName: String
+  "To whom it was done; null where it is about nobody, or the user is gone. Oneself, or with the permission ` + "`" + `users:read` + "`" + `: FORBIDDEN without."
+  subject: User
+  "The id of the user it was done to, who may be gone; null where it is about nobody."
+  subjectId: ID
+  "The username of the user it was done to, at that time; null where it is about nobody."
+  subjectName: String
+  "The session it is about, or in which it was done; null where there is none."
+  sessionId: ID
+  "The address of the client; null for a command and for the server itself."
+  ipAddress: String
+  "What the client says it is; null for a command and for the server itself."
+  userAgent: String
+  "What was changed, or else there is to say. It never has a secret."
+  changes: [AuditChange!]!
+}
+
+"Something that is now as it says."
+type AuditChange {
+  "What it is, as in ` + "`" + `is_active` + "`" + `."
+  field: String!
+  "How it is now, as JSON: ` + "`" + `false` + "`" + `, ` + "`" + `\"ada@example.org\"` + "`" + `, ` + "`" + `[\"reader\"]` + "`" + `."
+  value: String!
 }
 `, BuiltIn: false},
 	{Name: "../schema/errors.graphqls", Input: `"What ` + "`" + `extensions.code` + "`" + ` of a top-level error can be."
@@ -1291,6 +1659,78 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AuditChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "field":
+		return ec.fieldContext_AuditChange_field(ctx, field)
+	case "value":
+		return ec.fieldContext_AuditChange_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditChange", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEvent_id(ctx, field)
+	case "type":
+		return ec.fieldContext_AuditEvent_type(ctx, field)
+	case "at":
+		return ec.fieldContext_AuditEvent_at(ctx, field)
+	case "outcome":
+		return ec.fieldContext_AuditEvent_outcome(ctx, field)
+	case "reason":
+		return ec.fieldContext_AuditEvent_reason(ctx, field)
+	case "count":
+		return ec.fieldContext_AuditEvent_count(ctx, field)
+	case "actor":
+		return ec.fieldContext_AuditEvent_actor(ctx, field)
+	case "actorId":
+		return ec.fieldContext_AuditEvent_actorId(ctx, field)
+	case "actorName":
+		return ec.fieldContext_AuditEvent_actorName(ctx, field)
+	case "subject":
+		return ec.fieldContext_AuditEvent_subject(ctx, field)
+	case "subjectId":
+		return ec.fieldContext_AuditEvent_subjectId(ctx, field)
+	case "subjectName":
+		return ec.fieldContext_AuditEvent_subjectName(ctx, field)
+	case "sessionId":
+		return ec.fieldContext_AuditEvent_sessionId(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_AuditEvent_ipAddress(ctx, field)
+	case "userAgent":
+		return ec.fieldContext_AuditEvent_userAgent(ctx, field)
+	case "changes":
+		return ec.fieldContext_AuditEvent_changes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditEventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditEventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditEventConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditEventConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return ec.fieldContext_AuditEventEdge_node(ctx, field)
+	case "cursor":
+		return ec.fieldContext_AuditEventEdge_cursor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEventEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1403,6 +1843,8 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_lastLogin(ctx, field)
 	case "sessions":
 		return ec.fieldContext_User_sessions(ctx, field)
+	case "securityEvents":
+		return ec.fieldContext_User_securityEvents(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
 }

@@ -14,6 +14,72 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
+// Something that is now as it says.
+type AuditChange struct {
+	// What it is, as in `is_active`.
+	Field string `json:"field"`
+	// How it is now, as JSON: `false`, `"ada@example.org"`, `["reader"]`.
+	Value string `json:"value"`
+}
+
+// Something that happened. It is written once and never changed.
+type AuditEvent struct {
+	// The event's id.
+	ID string `json:"id"`
+	// What happened.
+	Type AuditEventType `json:"type"`
+	// When.
+	At time.Time `json:"at"`
+	// How it ended.
+	Outcome AuditOutcome `json:"outcome"`
+	// Why it was refused, in a word for programs; null where it was not.
+	Reason *string `json:"reason,omitempty"`
+	// How many alike this tells of: failures of one kind that came together, or the sessions that were ended. Else 1.
+	Count int `json:"count"`
+	// Who did it; null where nobody was signed in, or the user is gone. Oneself, or with the permission `users:read`: FORBIDDEN without.
+	Actor *models.User `json:"actor,omitempty"`
+	// The id of who did it, who may be gone; null where nobody was signed in.
+	ActorID *string `json:"actorId,omitempty"`
+	// The username of who did it, at that time; null where nobody was signed in.
+	ActorName *string `json:"actorName,omitempty"`
+	// To whom it was done; null where it is about nobody, or the user is gone. Oneself, or with the permission `users:read`: FORBIDDEN without.
+	Subject *models.User `json:"subject,omitempty"`
+	// The id of the user it was done to, who may be gone; null where it is about nobody.
+	SubjectID *string `json:"subjectId,omitempty"`
+	// The username of the user it was done to, at that time; null where it is about nobody.
+	SubjectName *string `json:"subjectName,omitempty"`
+	// The session it is about, or in which it was done; null where there is none.
+	SessionID *string `json:"sessionId,omitempty"`
+	// The address of the client; null for a command and for the server itself.
+	IPAddress *string `json:"ipAddress,omitempty"`
+	// What the client says it is; null for a command and for the server itself.
+	UserAgent *string `json:"userAgent,omitempty"`
+	// What was changed, or else there is to say. It never has a secret.
+	Changes []AuditChange `json:"changes"`
+}
+
+// A page of events.
+type AuditEventConnection struct {
+	// The events, each with its place.
+	Edges []AuditEventEdge `json:"edges"`
+	// The events alone.
+	Nodes []AuditEvent `json:"nodes"`
+	// Where the page is.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many events there are by the same filters, on all pages. They are counted one by one where this is asked for.
+	TotalCount int                `json:"totalCount"`
+	Filter     models.EventFilter `json:"-"`
+	Owner      *auth.Owner        `json:"-"`
+}
+
+// An event in a list.
+type AuditEventEdge struct {
+	// The event.
+	Node *AuditEvent `json:"node"`
+	// The event's place, for `after` and `before`.
+	Cursor string `json:"cursor"`
+}
+
 // Where a page is, by the Relay cursor connection specification.
 type PageInfo struct {
 	// Whether there may be more after the page. It may have fewer elements than were asked for and others after it all the
@@ -171,6 +237,170 @@ type VerifiedToken struct {
 	SessionID *string `json:"sessionId,omitempty"`
 	// Whom the token stands for.
 	User *models.User `json:"user"`
+}
+
+// What happened. docs/audit.md tells more about each.
+type AuditEventType string
+
+const (
+	// A user signed in with the password.
+	AuditEventTypeSignedIn AuditEventType = "SIGNED_IN"
+	// A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept.
+	AuditEventTypeSignInFailed AuditEventType = "SIGN_IN_FAILED"
+	// A refresh token that was made elsewhere with the same key became a session here, at its first refresh.
+	AuditEventTypeSessionAdopted AuditEventType = "SESSION_ADOPTED"
+	// A session was ended with a token of its own.
+	AuditEventTypeSignedOut AuditEventType = "SIGNED_OUT"
+	// A user ended sessions from the list of them, their own or, with sessions:write, the subject's. The session is the one that was ended, where it was named.
+	AuditEventTypeSessionsEnded AuditEventType = "SESSIONS_ENDED"
+	// A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired.
+	AuditEventTypeRefreshRefused AuditEventType = "REFRESH_REFUSED"
+	// A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it.
+	AuditEventTypeRefreshReused AuditEventType = "REFRESH_REUSED"
+	// A user changed the password, which ended every session from before. The session is the new one.
+	AuditEventTypePasswordChanged AuditEventType = "PASSWORD_CHANGED"
+	// A signed-in user gave a wrong current password.
+	AuditEventTypePasswordChangeFailed AuditEventType = "PASSWORD_CHANGE_FAILED"
+	// A user was made.
+	AuditEventTypeUserCreated AuditEventType = "USER_CREATED"
+	// A user was changed by somebody else or by an operator.
+	AuditEventTypeUserChanged AuditEventType = "USER_CHANGED"
+	// A user was removed, with every session.
+	AuditEventTypeUserDeleted AuditEventType = "USER_DELETED"
+	// A run of import-django wrote users and roles, to its end or not.
+	AuditEventTypeUsersImported AuditEventType = "USERS_IMPORTED"
+	// The next signing key took over, by itself or by command, or a key was retired with its algorithm.
+	AuditEventTypeSigningKeyRotated AuditEventType = "SIGNING_KEY_ROTATED"
+	// A signing key was ended at once, by command, or with its algorithm where it had not signed yet.
+	AuditEventTypeSigningKeyRetired AuditEventType = "SIGNING_KEY_RETIRED"
+	// A role was made, or replaced.
+	AuditEventTypeRoleSaved AuditEventType = "ROLE_SAVED"
+	// A role was removed, from those who had it, too.
+	AuditEventTypeRoleDeleted AuditEventType = "ROLE_DELETED"
+	// A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token.
+	AuditEventTypePermissionDenied AuditEventType = "PERMISSION_DENIED"
+)
+
+var AllAuditEventType = []AuditEventType{
+	AuditEventTypeSignedIn,
+	AuditEventTypeSignInFailed,
+	AuditEventTypeSessionAdopted,
+	AuditEventTypeSignedOut,
+	AuditEventTypeSessionsEnded,
+	AuditEventTypeRefreshRefused,
+	AuditEventTypeRefreshReused,
+	AuditEventTypePasswordChanged,
+	AuditEventTypePasswordChangeFailed,
+	AuditEventTypeUserCreated,
+	AuditEventTypeUserChanged,
+	AuditEventTypeUserDeleted,
+	AuditEventTypeUsersImported,
+	AuditEventTypeSigningKeyRotated,
+	AuditEventTypeSigningKeyRetired,
+	AuditEventTypeRoleSaved,
+	AuditEventTypeRoleDeleted,
+	AuditEventTypePermissionDenied,
+}
+
+func (e AuditEventType) IsValid() bool {
+	switch e {
+	case AuditEventTypeSignedIn, AuditEventTypeSignInFailed, AuditEventTypeSessionAdopted, AuditEventTypeSignedOut, AuditEventTypeSessionsEnded, AuditEventTypeRefreshRefused, AuditEventTypeRefreshReused, AuditEventTypePasswordChanged, AuditEventTypePasswordChangeFailed, AuditEventTypeUserCreated, AuditEventTypeUserChanged, AuditEventTypeUserDeleted, AuditEventTypeUsersImported, AuditEventTypeSigningKeyRotated, AuditEventTypeSigningKeyRetired, AuditEventTypeRoleSaved, AuditEventTypeRoleDeleted, AuditEventTypePermissionDenied:
+		return true
+	}
+	return false
+}
+
+func (e AuditEventType) String() string {
+	return string(e)
+}
+
+func (e *AuditEventType) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AuditEventType(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AuditEventType", str)
+	}
+	return nil
+}
+
+func (e AuditEventType) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AuditEventType) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AuditEventType) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How it ended.
+type AuditOutcome string
+
+const (
+	// It was done.
+	AuditOutcomeDone AuditOutcome = "DONE"
+	// It was refused.
+	AuditOutcomeRefused AuditOutcome = "REFUSED"
+)
+
+var AllAuditOutcome = []AuditOutcome{
+	AuditOutcomeDone,
+	AuditOutcomeRefused,
+}
+
+func (e AuditOutcome) IsValid() bool {
+	switch e {
+	case AuditOutcomeDone, AuditOutcomeRefused:
+		return true
+	}
+	return false
+}
+
+func (e AuditOutcome) String() string {
+	return string(e)
+}
+
+func (e *AuditOutcome) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AuditOutcome(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AuditOutcome", str)
+	}
+	return nil
+}
+
+func (e AuditOutcome) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AuditOutcome) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AuditOutcome) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // Which comes first.
