@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"latchkey/auth"
 	"latchkey/auth/chain"
 	"latchkey/auth/keys"
+	"latchkey/auth/username"
 	"latchkey/config"
 	"latchkey/models"
 )
@@ -52,6 +54,26 @@ func (a *Audit) Verify(ctx context.Context, noted *chain.Mark) (auth.ChainReport
 		return auth.ChainReport{}, err
 	}
 	return auth.VerifyEvents(ctx, a.app.Store, key, noted)
+}
+
+// Events returns a page of events, the newest first.
+func (a *Audit) Events(ctx context.Context, q models.EventQuery) (models.EventPage, error) {
+	return a.app.Store.ListEvents(ctx, q)
+}
+
+// UserID returns the id of the user of that name, or the id that the text is, whether there still is such a user or not.
+func (a *Audit) UserID(ctx context.Context, text string) (int64, error) {
+	user, err := a.app.Store.UserByUsername(ctx, username.Normalize(text))
+	if err == nil {
+		return user.ID, nil
+	}
+	if id, notID := strconv.ParseInt(text, 10, 64); errors.Is(err, models.ErrNotFound) && notID == nil && id > 0 {
+		return id, nil
+	}
+	if errors.Is(err, models.ErrNotFound) {
+		return 0, errors.New("there is no user of that name; of one who is gone give the id")
+	}
+	return 0, err
 }
 
 // key returns the key of the chain; nil where there is none.

@@ -47,8 +47,8 @@ var rooms = []room{
 	{"rest", []string{"auth", "auth/token", "fault", "models"}},
 
 	{"app", []string{
-		"auth", "auth/chain", "auth/keys", "auth/password", "auth/token", "config", "django", "fault", "graph", "models", "rest",
-		"store", "web",
+		"auth", "auth/chain", "auth/keys", "auth/password", "auth/token", "auth/username", "config", "django", "fault", "graph",
+		"models", "rest", "store", "web",
 	}},
 	{"cli", []string{"app", "auth", "auth/chain", "auth/keys", "config", "django", "fault", "graph", "models", "store"}},
 	{".", []string{"cli"}}, // server.go
