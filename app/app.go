@@ -34,6 +34,8 @@ type App struct {
 	access    *slog.Logger
 	now       func() time.Time
 	hashSlots int // how many passwords are hashed at once
+
+	certificate *certificate // nil: without TLS, or not read yet
 }
 
 // Options is what Open is handed.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -31,8 +30,7 @@ func requestID(ctx context.Context) string {
 // around is what every request passes: an id, the access log, the last line against panics, and where it comes from.
 func (a *App) around(next http.Handler) http.Handler {
 	proxies := a.Settings.Proxies()
-	// The same for all answers, so made once; the names are in canonical form already.
-	nosniff, noReferrer, deny := []string{"nosniff"}, []string{"no-referrer"}, []string{"DENY"}
+	guards := newGuards(overTLS(proxies))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		id := rand.Text()
@@ -45,9 +43,7 @@ func (a *App) around(next http.Handler) http.Handler {
 
 		h := w.Header()
 		h["X-Request-Id"] = []string{id}
-		h["X-Content-Type-Options"] = nosniff
-		h["Referrer-Policy"] = noReferrer
-		h["X-Frame-Options"] = deny
+		guards.set(h, r)
 
 		seen := &statusRecorder{ResponseWriter: w}
 		defer func() {
@@ -111,37 +107,6 @@ func (w *statusRecorder) Write(b []byte) (int, error) {
 
 // Unwrap is for http.ResponseController.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// clientAddress returns the address of whoever sent the request: that of the connection, or where it is a trusted
-// proxy, the last address in X-Forwarded-For that is not one. What cannot be read ends the walk at the last good one.
-func clientAddress(r *http.Request, proxies []netip.Prefix) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	address := peer.Addr().Unmap().WithZone("")
-	if !trusted(address, proxies) {
-		return address.String()
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && trusted(address, proxies); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		address = hop.Unmap().WithZone("")
-	}
-	return address.String()
-}
-
-func trusted(address netip.Addr, proxies []netip.Prefix) bool {
-	for _, p := range proxies {
-		if p.Contains(address) {
-			return true
-		}
-	}
-	return false
-}
 
 // shortened returns text that both databases keep: valid UTF-8 without NUL, and not too long.
 func shortened(text string) string {

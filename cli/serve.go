@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
+	"strings"
 	"syscall"
 
 	"latchkey/app"
@@ -56,7 +58,11 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 		return err
 	}
 	if password != "" {
-		if err := welcome(env.Stdout, baseURL(l.Addr().String()), password, s.GraphiQLOn()); err != nil {
+		base, options := baseURL(l.Addr().String(), s.TLS()), ""
+		if s.TLS() {
+			base, options = byName(base, a.CertificateHost, s.TLSCertFile)
+		}
+		if err := welcome(env.Stdout, base, options, password, s.GraphiQLOn()); err != nil {
 			return fmt.Errorf("show the first superuser's password: %w; `latchkey createsuperuser` makes another one", err)
 		}
 	}
@@ -64,7 +70,8 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 }
 
 // welcome shows the first superuser's password, once, and how to go on.
-func welcome(w io.Writer, base, password string, graphiql bool) error {
+// options are those that curl needs to reach base.
+func welcome(w io.Writer, base, options, password string, graphiql bool) error {
 	query := fmt.Sprintf(`mutation { tokenObtain(username: %q, password: %q) { access refresh } }`, app.FirstSuperuser, password)
 	body, err := json.Marshal(map[string]string{"query": query})
 	if err != nil {
@@ -78,10 +85,10 @@ The database was empty, so a superuser was made. The password is shown this once
 
 Sign in:
 
-    curl -s %s/graphql -H 'Content-Type: application/json' \
+    curl -s%s %s/graphql -H 'Content-Type: application/json' \
       -d '%s'
 
-`, app.FirstSuperuser, password, base, body)
+`, app.FirstSuperuser, password, options, base, body)
 	if graphiql {
 		text += fmt.Sprintf("GraphiQL: %s/\n\n", base)
 	}
@@ -89,16 +96,38 @@ Sign in:
 	return err
 }
 
+// byName returns the URL with a host that is in the certificate, and the options by which curl trusts the certificate and
+// finds that host on this machine.
+func byName(base string, certificateHost func(string) string, certFile string) (named, options string) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base, " -k"
+	}
+	host := certificateHost(u.Hostname())
+	if host == "" {
+		return base, " -k" // no client would find any host in it
+	}
+	options = " --cacert '" + strings.ReplaceAll(certFile, "'", `'\''`) + "'"
+	if host != u.Hostname() {
+		options += fmt.Sprintf(" --resolve %s:%s:%s", host, u.Port(), u.Hostname())
+	}
+	return "https://" + net.JoinHostPort(host, u.Port()), options
+}
+
 // baseURL returns the URL to reach, from this machine, a server that listens on the address.
-func baseURL(address string) string {
+func baseURL(address string, tls bool) string {
+	scheme := "http://"
+	if tls {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "http://" + address
+		return scheme + address
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // newLogger returns the logger of the settings: text on a terminal and JSON elsewhere, where they do not say.

@@ -15,7 +15,17 @@ import (
 // Settings is every setting. What each of them means is in the table of reference.go. Use Load to make one.
 type Settings struct {
 	Addr           string
+	TLSCertFile    string // empty: without TLS
+	TLSKeyFile     string
 	TrustedProxies []string
+
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
+	IdleTimeout       time.Duration
+	ShutdownTimeout   time.Duration
+	MaxHeaderBytes    int
+	MaxConnections    int // 0: without limit
 
 	DatabaseURL    string   // sqlite:PATH, or a URL of PostgreSQL
 	SecretKey      string   // empty: made and kept beside the SQLite file
@@ -60,6 +70,9 @@ func (s *Settings) Loopback() bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && addr.IsLoopback()
 }
+
+// TLS reports whether the server itself speaks TLS.
+func (s *Settings) TLS() bool { return s.TLSCertFile != "" && s.TLSKeyFile != "" }
 
 // GraphiQLOn reports whether the page is served.
 func (s *Settings) GraphiQLOn() bool { return s.orLoopback(s.GraphiQL) }

@@ -31,7 +31,10 @@ func TestWithoutAnySettingTheDefaultsCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &config.Settings{
-		Addr: "127.0.0.1:8000", DatabaseURL: "sqlite:data/latchkey.db", Algorithm: "ES256",
+		Addr:              "127.0.0.1:8000",
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 9 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: 2 * time.Minute,
+		ShutdownTimeout: 10 * time.Second, MaxHeaderBytes: 65536, MaxConnections: 4096,
+		DatabaseURL: "sqlite:data/latchkey.db", Algorithm: "ES256",
 		AccessTokenLifetime: 5 * time.Minute, RefreshTokenLifetime: 24 * time.Hour, SessionLifetime: 720 * time.Hour,
 		RotateRefreshTokens: true, UserIDClaim: "user_id", UsernameField: "username", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
 		AuditRetention: 2160 * time.Hour, KeyRotation: 2160 * time.Hour, RefreshReuseLeeway: 10 * time.Second, CookieSameSite: "Strict",

@@ -55,6 +55,17 @@ func duration(into *time.Duration) func(string) error {
 	}
 }
 
+func number(into *int) func(string) error {
+	return func(value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return errors.New("not a whole number")
+		}
+		*into = n
+		return nil
+	}
+}
+
 func truth(into *bool) func(string) error {
 	return func(value string) error {
 		b, err := strconv.ParseBool(value)

@@ -48,6 +48,7 @@ func Variables() []string {
 func (s *Settings) table() []Group {
 	return []Group{
 		{"Server", s.serverTable()},
+		{"Connections", s.connectionTable()},
 		{"Database and keys", s.databaseTable()},
 		{"Tokens and sessions", s.tokenTable()},
 		{"Browsers", s.browserTable()},
@@ -62,9 +63,44 @@ func (s *Settings) serverTable() []Setting {
 		Help: "Listen address; without a HOST, as in :8000, every address of the machine. On an address that is not " +
 			"loopback, GraphiQL and introspection are off unless they are switched on.",
 	}, {
+		Variable: "LATCHKEY_TLS_CERT_FILE", Placeholder: "PATH", set: text(&s.TLSCertFile),
+		Help: "The certificate to serve TLS with, in PEM, and below it those that it is signed with. Files that change are " +
+			"read again within seconds; a pair that is not whole yet, or does not match, is left alone.",
+	}, {
+		Variable: "LATCHKEY_TLS_KEY_FILE", Placeholder: "PATH", set: text(&s.TLSKeyFile),
+		Help: "The private key of LATCHKEY_TLS_CERT_FILE, in PEM and not encrypted. Both are set, or none.",
+	}, {
 		Variable: "LATCHKEY_TRUSTED_PROXIES", Placeholder: "CIDR,...", set: list(&s.TrustedProxies),
 		Help: "Networks or addresses whose X-Forwarded-For and X-Forwarded-Proto are believed, as in 10.0.0.0/8. " +
-			"Without them the connection's own address counts, and whether it is TLS.",
+			"Without them the connection's own address counts, and whether it is TLS. X-Forwarded-Host and Forwarded are never " +
+			"looked at: a proxy hands on Host.",
+	}}
+}
+
+func (s *Settings) connectionTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_READ_HEADER_TIMEOUT", Placeholder: "DURATION", Default: "5s", set: duration(&s.ReadHeaderTimeout),
+		Help: "How long a client may take to send the header of a request, and for the TLS handshake.",
+	}, {
+		Variable: "LATCHKEY_READ_TIMEOUT", Placeholder: "DURATION", Default: "9s", set: duration(&s.ReadTimeout),
+		Help: "How long a client may take to send a whole request, its header and its body.",
+	}, {
+		Variable: "LATCHKEY_WRITE_TIMEOUT", Placeholder: "DURATION", Default: "20s", set: duration(&s.WriteTimeout),
+		Help: "How long an answer may take, from the header of the request until the client has read all of it. The answer to " +
+			"a request itself takes ten seconds at most.",
+	}, {
+		Variable: "LATCHKEY_IDLE_TIMEOUT", Placeholder: "DURATION", Default: "2m", set: duration(&s.IdleTimeout),
+		Help: "How long a connection without a request is kept. Behind a proxy, longer than the proxy keeps it.",
+	}, {
+		Variable: "LATCHKEY_SHUTDOWN_TIMEOUT", Placeholder: "DURATION", Default: "10s", set: duration(&s.ShutdownTimeout),
+		Help: "How long requests that are under way may go on after SIGTERM. Longer than LATCHKEY_READ_TIMEOUT, or one that is " +
+			"half sent is cut off.",
+	}, {
+		Variable: "LATCHKEY_MAX_HEADER_BYTES", Placeholder: "BYTES", Default: "65536", set: number(&s.MaxHeaderBytes),
+		Help: "How long the header of a request may be, its first line included.",
+	}, {
+		Variable: "LATCHKEY_MAX_CONNECTIONS", Placeholder: "NUMBER", Default: "4096", set: number(&s.MaxConnections),
+		Help: "How many connections are served at once; more of them wait. 0: without limit.",
 	}}
 }
 

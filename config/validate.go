@@ -16,12 +16,18 @@ import (
 const (
 	minSecret   = 32                 // bytes, of LATCHKEY_SECRET_KEY and of a shared secret that signs
 	maxLifetime = 438000 * time.Hour // fifty years: its seconds are still an Int of GraphQL
+
+	minTimeout     = 10 * time.Millisecond // of a client: nobody is faster
+	maxTimeout     = time.Hour
+	minHeaderBytes = 4 << 10 // a browser with a few cookies and an access token
+	maxHeaderBytes = 1 << 20
 )
 
 // Validate returns everything that is wrong with the settings; none where they can be used.
 func (s *Settings) Validate() Faults {
 	var f Faults
 	s.validateServer(&f)
+	s.validateConnections(&f)
 	s.validateDatabase(&f)
 	s.validateKeys(&f)
 	s.validateTokens(&f)
@@ -50,6 +56,35 @@ func (s *Settings) validateServer(f *Faults) {
 		f.oneOf("LATCHKEY_LOG_FORMAT", s.LogFormat, logFormats())
 	}
 	f.oneOf("LATCHKEY_LOG_LEVEL", s.LogLevel, logLevels())
+}
+
+func (s *Settings) validateConnections(f *Faults) {
+	switch {
+	case s.TLSCertFile != "" && s.TLSKeyFile == "":
+		f.add("LATCHKEY_TLS_CERT_FILE", "LATCHKEY_TLS_KEY_FILE is not set; TLS needs both")
+	case s.TLSCertFile == "" && s.TLSKeyFile != "":
+		f.add("LATCHKEY_TLS_KEY_FILE", "LATCHKEY_TLS_CERT_FILE is not set; TLS needs both")
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"LATCHKEY_READ_HEADER_TIMEOUT", s.ReadHeaderTimeout},
+		{"LATCHKEY_READ_TIMEOUT", s.ReadTimeout},
+		{"LATCHKEY_WRITE_TIMEOUT", s.WriteTimeout},
+		{"LATCHKEY_IDLE_TIMEOUT", s.IdleTimeout},
+		{"LATCHKEY_SHUTDOWN_TIMEOUT", s.ShutdownTimeout},
+	} {
+		if d.value < minTimeout || d.value > maxTimeout {
+			f.add(d.name, "not from %s to %s: a client that takes for ever would keep its connection for ever", minTimeout, maxTimeout)
+		}
+	}
+	if s.MaxHeaderBytes < minHeaderBytes || s.MaxHeaderBytes > maxHeaderBytes {
+		f.add("LATCHKEY_MAX_HEADER_BYTES", "not from %d to %d", minHeaderBytes, maxHeaderBytes)
+	}
+	if s.MaxConnections < 0 {
+		f.add("LATCHKEY_MAX_CONNECTIONS", "less than 0, which is without limit")
+	}
 }
 
 func (s *Settings) validateDatabase(f *Faults) {

@@ -25,6 +25,7 @@ func TestEveryFault(t *testing.T) {
 		fromZero  = "not a whole number of seconds, from 0s to 438000h"
 		fromOne   = "not a whole number of seconds, from 1s to 438000h"
 		network   = "not a network, as in 10.0.0.0/8"
+		timeout   = "not from 10ms to 1h0m0s: a client that takes for ever would keep its connection for ever"
 		scheme    = "not the name of a scheme, as in Bearer"
 		noPEM     = "not a PEM private key, which LATCHKEY_ALGORITHM ES256 needs; for a shared secret, set that to HS256"
 		noFile    = "there is no such file; the key itself belongs into LATCHKEY_SIGNING_KEY"
@@ -51,6 +52,26 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.0/33", "number 1 is " + network},
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,proxy", "number 2 is " + network},
 		{"LATCHKEY_TRUSTED_PROXIES", "10.0.0.1,", "number 2 is " + network},
+
+		{"LATCHKEY_TLS_CERT_FILE", "cert.pem", "LATCHKEY_TLS_KEY_FILE is not set; TLS needs both"},
+		{"LATCHKEY_TLS_KEY_FILE", "key.pem", "LATCHKEY_TLS_CERT_FILE is not set; TLS needs both"},
+		{"LATCHKEY_READ_HEADER_TIMEOUT", "9s", ""},
+		{"LATCHKEY_READ_HEADER_TIMEOUT", "9ms", timeout},
+		{"LATCHKEY_READ_TIMEOUT", "1h", ""},
+		{"LATCHKEY_READ_TIMEOUT", "61m", timeout},
+		{"LATCHKEY_WRITE_TIMEOUT", "0", timeout},
+		{"LATCHKEY_WRITE_TIMEOUT", "20", duration},
+		{"LATCHKEY_IDLE_TIMEOUT", "-1s", timeout},
+		{"LATCHKEY_SHUTDOWN_TIMEOUT", "0s", timeout},
+		{"LATCHKEY_SHUTDOWN_TIMEOUT", "10ms", ""},
+		{"LATCHKEY_MAX_HEADER_BYTES", "4096", ""},
+		{"LATCHKEY_MAX_HEADER_BYTES", "1048576", ""},
+		{"LATCHKEY_MAX_HEADER_BYTES", "4095", "not from 4096 to 1048576"},
+		{"LATCHKEY_MAX_HEADER_BYTES", "1048577", "not from 4096 to 1048576"},
+		{"LATCHKEY_MAX_HEADER_BYTES", "64k", "not a whole number"},
+		{"LATCHKEY_MAX_CONNECTIONS", "0", ""},
+		{"LATCHKEY_MAX_CONNECTIONS", "-1", "less than 0, which is without limit"},
+		{"LATCHKEY_MAX_CONNECTIONS", "1e3", "not a whole number"},
 
 		{"LATCHKEY_COOKIE_SAMESITE", "None", ""},
 		{"LATCHKEY_COOKIE_SAMESITE", "none", "not one of Strict, Lax, None"},

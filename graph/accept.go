@@ -42,6 +42,12 @@ func negotiate(accept []string) (string, bool) {
 	}
 }
 
+// namesAnswer reports whether an Accept header names one of the two types itself. No tag, form or link of a page does.
+func namesAnswer(accept []string) bool {
+	ranges := strings.Join(accept, ",")
+	return preferenceFor(ranges, mediaJSON).precision == 3 || preferenceFor(ranges, mediaResponse).precision == 3
+}
+
 // preference is what an Accept header says about one media type.
 type preference struct {
 	weight    int // thousandths; 0: not acceptable

@@ -112,6 +112,9 @@ func (h *handler) run(ctx context.Context, r *http.Request, req *request) (answe
 		refused.allow = http.MethodPost
 		return answer{}, refused
 	}
+	if r.Method != http.MethodPost && !h.browsers.asked(r) {
+		return answer{}, refuse(http.StatusBadRequest, fault.KindCSRFRejected, textNotAsked)
+	}
 	variables, errs := coerceVariables(h.compiler.schema, d, op, req.variables)
 	if errs != nil {
 		return answer{}, &refusal{errors: errs}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -66,6 +67,40 @@ func (b *Browsers) trusts(r *http.Request) bool {
 	default:
 		return b.allows(origin)
 	}
+}
+
+// asked reports whether the request is one that no page but those that may can make a browser send: a GET is else the
+// work of whoever places an image. It needs a field that browsers ask the server about before they send it (CORS, in
+// the Fetch standard), among them those of Apollo's clients; or to come from a page that may; or to say what no tag, form
+// or link of a page does: Node's fetch writes Sec-Fetch-Mode, and clients of GraphQL name the media types of its answers.
+func (b *Browsers) asked(r *http.Request) bool {
+	if contentType := r.Header["Content-Type"]; len(contentType) == 1 && !isSimple(contentType[0]) {
+		return true
+	}
+	for _, name := range [...]string{"Authorization", "Apollo-Require-Preflight", "X-Apollo-Operation-Name"} {
+		if values := r.Header[name]; len(values) > 0 && values[0] != "" {
+			return true
+		}
+	}
+	if !b.trusts(r) {
+		return false
+	}
+	if len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0 {
+		return true // of a page that may
+	}
+	mode := r.Header["Sec-Fetch-Mode"]
+	return len(mode) == 1 && mode[0] == "cors" || namesAnswer(r.Header["Accept"])
+}
+
+// isSimple reports whether a page can send the content type without a question (the Fetch standard, "CORS-safelisted
+// request-header"). What cannot be read may be.
+func isSimple(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	switch media {
+	case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
+		return true
+	}
+	return err != nil
 }
 
 // allows reports whether the origin is an allowed one, letter for letter. "null", which every sandboxed page sends,

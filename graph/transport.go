@@ -24,6 +24,10 @@ const drainLimit = 16 << 20
 // keepBuffer is the size of the largest buffer that is kept for another request, in bytes.
 const keepBuffer = 64 << 10
 
+// textNotAsked tells how to send a query by GET.
+const textNotAsked = "The request was refused because a foreign page could have made it. Send the header " +
+	"Content-Type: application/json, or a header Apollo-Require-Preflight that is not empty."
+
 // buffer holds the body of a request and then that of the answer, and is used again for others.
 type buffer struct {
 	bytes.Buffer

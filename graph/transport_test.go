@@ -345,8 +345,11 @@ func TestVariablesKeepTheirDigitsAndCharacters(t *testing.T) {
 	}
 }
 
+// newGet returns a GET that no foreign page can have made.
 func newGet(values url.Values) *http.Request {
-	return httptest.NewRequest(http.MethodGet, "/graphql?"+values.Encode(), nil)
+	r := httptest.NewRequest(http.MethodGet, "/graphql?"+values.Encode(), nil)
+	r.Header.Set("Apollo-Require-Preflight", "true")
+	return r
 }
 
 func TestAQueryCanComeByGET(t *testing.T) {
@@ -420,7 +423,12 @@ func TestHEADAnswersAsGETWithoutTheBody(t *testing.T) {
 	h, _ := toyHandler(t)
 	server := httptest.NewServer(h)
 	defer server.Close()
-	response, err := http.Head(server.URL + "?query=%7Bping%7D")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, server.URL+"?query=%7Bping%7D", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/json")
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
