@@ -55,6 +55,7 @@ var rooms = []room{
 
 	// For tests alone, so that no room above names them.
 	{"store/storetest", []string{"models"}},
+	{"internal/testcert", nil},
 	{"internal/testdb", nil},
 	{"internal/testkit", []string{"app", "auth", "auth/password", "config", "internal/testdb"}},
 	{"internal/testsum", nil},
@@ -79,6 +80,7 @@ var homes = map[string][]string{
 	"golang.org/x/crypto/argon2":       {"auth/password"},
 	"golang.org/x/crypto/bcrypt":       {"auth/password"},
 	"golang.org/x/crypto/scrypt":       {"auth/password"},
+	"golang.org/x/net/netutil":         {"app"},
 	"golang.org/x/term":                {"cli"},
 	"golang.org/x/text/cases":          {"auth/password", "auth/username"},
 	"golang.org/x/text/unicode/norm":   {"auth/password", "auth/username", "store"},

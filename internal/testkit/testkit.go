@@ -133,6 +133,39 @@ func Serve(t testing.TB, a *app.App, options ...Option) *Server {
 	return &Server{URL: server.URL, App: a, t: t}
 }
 
+// Listening is a Latchkey that App.Serve serves, as the command does: with its bounds and its TLS.
+type Listening struct {
+	Address string // where it listens
+	App     *app.App
+	Clock   *Clock
+	Stop    func() error // ends it, if it has not ended, and returns what Serve returned
+}
+
+// Listen opens a Latchkey and lets App.Serve serve it on a free port of loopback until the test ends.
+func Listen(t testing.TB, databaseURL string, change ...func(*config.Settings)) *Listening {
+	t.Helper()
+	a, clock := Open(t, databaseURL, append(change, func(c *config.Settings) { c.Addr = "127.0.0.1:0" })...)
+	l, err := a.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var served error
+	var serving sync.WaitGroup
+	serving.Go(func() { served = a.Serve(ctx, l) })
+	stop := func() error {
+		cancel()
+		serving.Wait()
+		return served
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Listening{Address: l.Addr().String(), App: a, Clock: clock, Stop: stop}
+}
+
 // AddUser makes an active user with Password.
 func (s *Server) AddUser(name string) string {
 	s.t.Helper()
