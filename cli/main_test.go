@@ -2,9 +2,12 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -38,14 +41,16 @@ func latchkey() {
 	}))
 }
 
-// curl is as much of curl as is needed to run what `latchkey serve` prints: -s, -f, -H HEADER, -d BODY and a URL.
+// curl is as much of curl as is needed to run what `latchkey serve` prints: -s, -f, --cacert FILE, --resolve HOST:PORT:ADDRESS,
+// -H HEADER, -d BODY and a URL.
 func curl() {
-	r, fail, err := curlRequest(os.Args[1:])
+	transport := &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
+	r, fail, err := curlRequest(transport, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := transport.RoundTrip(r)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(7)
@@ -60,13 +65,30 @@ func curl() {
 	}
 }
 
-func curlRequest(args []string) (r *http.Request, fail bool, err error) {
+func curlRequest(transport *http.Transport, args []string) (r *http.Request, fail bool, err error) {
 	method, url, body, header := http.MethodGet, "", "", http.Header{}
 	for i := 0; i < len(args); i++ {
 		switch args[i] {
 		case "-s":
 		case "-f":
 			fail = true
+		case "--cacert":
+			i++
+			pem, err := os.ReadFile(args[i])
+			if err != nil {
+				return nil, false, err
+			}
+			transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+			transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+		case "--resolve":
+			i++
+			parts := strings.Split(args[i], ":")
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if address == parts[0]+":"+parts[1] {
+					address = parts[2] + ":" + parts[1]
+				}
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}
 		case "-H":
 			i++
 			name, value, _ := strings.Cut(args[i], ": ")

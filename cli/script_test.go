@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"latchkey/config"
+	"latchkey/internal/testcert"
 	"latchkey/internal/testdb"
 )
 
@@ -24,6 +26,7 @@ import (
 //	terminate            send it SIGTERM; it must end with 0; stdout and stderr are all it wrote
 //	sql URL STATEMENT    change the database
 //	mode N FILE …        check the permissions
+//	mkcert CERT KEY LEFT NAME …  make a certificate of a day that is good for so much longer
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: setup, Cmds: scriptCommands(), RequireExplicitExec: true})
 }
@@ -53,6 +56,7 @@ func setup(e *testscript.Env) error {
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"status": statusCommand, "start": startCommand, "terminate": terminateCommand, "sql": sqlCommand, "mode": modeCommand,
+		"mkcert": mkcertCommand,
 	}
 }
 
@@ -123,6 +127,19 @@ func sqlCommand(ts *testscript.TestScript, neg bool, args []string) {
 	defer db.Close() //nolint:errcheck // the statement was run or was not
 	_, err = db.Exec(args[1])
 	ts.Check(err)
+}
+
+func mkcertCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 {
+		ts.Fatalf("usage: mkcert CERT KEY LEFT NAME …")
+	}
+	left, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	end := time.Now().Add(left) //nolint:forbidigo // a process of its own has the clock of the machine
+	cert, key, err := testcert.New(end.Add(-24*time.Hour-time.Minute), end, args[3:]...)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), cert, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), key, 0o600))
 }
 
 func modeCommand(ts *testscript.TestScript, neg bool, args []string) {

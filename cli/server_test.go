@@ -44,7 +44,10 @@ func startServer(dir string, environment []string, args ...string) (*server, err
 		s.kill()
 		return nil, err
 	}
-	var entry struct{ Address string }
+	var entry struct {
+		Address string
+		TLS     bool
+	}
 	if err := json.Unmarshal([]byte(line), &entry); err != nil {
 		s.kill()
 		return nil, fmt.Errorf("log line: %w", err)
@@ -56,6 +59,9 @@ func startServer(dir string, environment []string, args ...string) (*server, err
 	}
 	s.address = entry.Address
 	s.url = "http://127.0.0.1:" + port
+	if entry.TLS {
+		s.url = "https://127.0.0.1:" + port
+	}
 	return s, nil
 }
 
