@@ -35,6 +35,9 @@ func (s *Service) Authenticate(ctx context.Context, authorization, schemes []str
 	if refused, ok := errors.AsType[*token.Error](err); ok {
 		return nil, s.explained(ctx, raw, refused)
 	}
+	if err == nil {
+		saw(ctx, caller)
+	}
 	return caller, err
 }
 

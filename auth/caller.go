@@ -72,11 +72,14 @@ type clientKey struct{}
 
 // WithClient returns a context that carries where the request comes from.
 func WithClient(ctx context.Context, c Client) context.Context {
-	return context.WithValue(ctx, clientKey{}, c)
+	return context.WithValue(ctx, clientKey{}, &requester{Client: c})
 }
 
 // ClientFrom returns what WithClient put into the context; empty where nothing did.
 func ClientFrom(ctx context.Context) Client {
-	c, _ := ctx.Value(clientKey{}).(Client)
-	return c
+	r, _ := ctx.Value(clientKey{}).(*requester)
+	if r == nil {
+		return Client{}
+	}
+	return r.Client
 }

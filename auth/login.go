@@ -16,7 +16,8 @@ import (
 // Login signs a user in with username and password and begins a session. INVALID_CREDENTIALS, after the same work and
 // with the same text, for a wrong password, an unknown username and an inactive user; RATE_LIMITED while too many
 // passwords wait to be checked.
-func (s *Service) Login(ctx context.Context, name, plain string) (Pair, error) {
+func (s *Service) Login(ctx context.Context, name, plain string) (pair Pair, err error) {
+	defer func() { s.outcomes.signIn(err) }()
 	user, err := s.credentials(ctx, name, plain)
 	if err != nil {
 		return Pair{}, err

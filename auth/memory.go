@@ -19,6 +19,8 @@ type memory struct {
 	codec  *token.Codec
 	tokens *lru.Cache[[sha256.Size]byte, remembered]
 	era    atomic.Uint64 // of the keys: what is known from an earlier one is not believed
+
+	hits, misses atomic.Uint64 // of get
 }
 
 type remembered struct {
@@ -38,7 +40,13 @@ func newMemory(codec *token.Codec) (*memory, error) {
 // get returns what is known of a token that has not expired.
 func (m *memory) get(raw string) (remembered, bool) {
 	known, ok := m.tokens.Get(digestOf(raw))
-	return known, ok && known.era == m.era.Load() && !m.codec.Expired(known.claims)
+	ok = ok && known.era == m.era.Load() && !m.codec.Expired(known.claims)
+	if ok {
+		m.hits.Add(1)
+	} else {
+		m.misses.Add(1)
+	}
+	return known, ok
 }
 
 // add remembers a token. era is what it was before the key was looked up that the signature is good by.

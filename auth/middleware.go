@@ -75,6 +75,7 @@ func identify(ctx context.Context, v AccessVerifier, headers, schemes []string) 
 	if err != nil {
 		return identity{refusal: fault.From(err)}
 	}
+	saw(ctx, caller)
 	return identity{caller: caller}
 }
 

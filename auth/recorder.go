@@ -56,6 +56,7 @@ type Recorder struct {
 
 	chainKey  atomic.Pointer[chain.Key] // nil: it was not needed yet
 	complaint string                    // what is wrong with the chain; empty: nothing that was noticed
+	unwritten atomic.Uint64             // tries to write what waits that failed
 }
 
 var _ Counts = (*Recorder)(nil)
@@ -263,6 +264,7 @@ func (r *Recorder) write(ctx context.Context, all bool) error {
 	}
 	if err != nil {
 		again()
+		r.unwritten.Add(1)
 		return err
 	}
 	for _, row := range rows {

@@ -35,9 +35,11 @@ type exchange func(ctx context.Context, raw string, p presented, now time.Time) 
 func (s *Service) refreshToken(ctx context.Context, raw string, answer exchange) (Pair, error) {
 	p, err := s.presented(ctx, raw)
 	if err != nil {
+		s.outcomes.refresh(Pair{}, err)
 		return Pair{}, s.refreshRefused(ctx, presented{}, err)
 	}
 	pair, err := answer(ctx, raw, p, s.now())
+	s.outcomes.refresh(pair, err)
 	if err != nil {
 		return Pair{}, s.refreshRefused(ctx, p, err)
 	}
@@ -161,7 +163,9 @@ func (s *Service) refreshAgain(ctx context.Context, p presented, now time.Time) 
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, successor, p.claims.Carried, now)
+	pair, err := s.pair(user, session, successor, p.claims.Carried, now)
+	pair.repeated = true
+	return pair, err
 }
 
 // usedUpJustNow reports whether the generation was used up within the leeway. Of one so old that the session no longer

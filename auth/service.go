@@ -50,6 +50,7 @@ type Service struct {
 	*Verifier
 	refreshTokens *memory // of those signed here
 	live          live
+	outcomes      *outcomes
 }
 
 // New returns a Service.
@@ -63,7 +64,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	set := revocation.NewSet()
-	s := &Service{Options: o, Verifier: v, refreshTokens: made, live: live{set: set, started: time.Now()}} //nolint:forbidigo // the monotonic clock
+	s := &Service{Options: o, Verifier: v, refreshTokens: made, outcomes: newOutcomes(), live: live{set: set, started: time.Now()}} //nolint:forbidigo // the monotonic clock
 	s.live.feed = revocation.NewSync(revocation.Options{
 		Set: set, Feed: o.Store, KeysChanged: s.reloadKeys, Now: o.Now, Logger: o.Logger,
 	})
@@ -79,6 +80,8 @@ type Pair struct {
 	RefreshExpiresAt time.Time
 	RefreshExpiresIn time.Duration // from now
 	User             models.User   // with the roles; zero where a foreign refresh token names nobody
+
+	repeated bool // it was given for the same refresh token before
 }
 
 // now returns the time as both databases keep it.

@@ -7,6 +7,27 @@ import (
 	"gorm.io/gorm"
 )
 
+// PoolStats is what a pool of connections is doing.
+type PoolStats struct {
+	Name string // with SQLite write and read; with PostgreSQL main, feed and probe
+	sql.DBStats
+}
+
+// pool is a pool of connections that has a name.
+type pool struct {
+	name string
+	db   *sql.DB
+}
+
+// PoolStats returns what each pool of connections is doing, always in the same order.
+func (s *Store) PoolStats() []PoolStats {
+	list := make([]PoolStats, len(s.pools))
+	for i, p := range s.pools {
+		list[i] = PoolStats{p.name, p.db.Stats()}
+	}
+	return list
+}
+
 // Observe has tell called with each statement that reads outside a transaction, before it is run: for those who count
 // them. It is called before the Store is used by several goroutines.
 func (s *Store) Observe(tell func(statement string)) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,37 +28,34 @@ type postgresDialect struct {
 }
 
 // openPostgres opens a PostgreSQL database. Statements are not prepared by GORM: pgx caches them already.
-func openPostgres(ctx context.Context, url string) (*Store, error) {
-	db, err := gorm.Open(postgres.New(postgres.Config{DSN: url}), settings())
-	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL database: %w", err)
-	}
-	pool, err := db.DB()
-	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL database: %w", err)
-	}
-	pool.SetMaxOpenConns(maxConnections)
-	pool.SetMaxIdleConns(maxConnections)
-	if err := pool.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), pool.Close())
-	}
+func openPostgres(ctx context.Context, url string, through func(driver.Connector) *sql.DB) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), pool.Close())
+		return nil, fmt.Errorf("open PostgreSQL database: %w", err)
+	}
+	main := through(stdlib.GetConnector(*config))
+	main.SetMaxOpenConns(maxConnections)
+	main.SetMaxIdleConns(maxConnections)
+	if err := main.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), main.Close())
+	}
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: main}), settings())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open PostgreSQL database: %w", err), main.Close())
 	}
 	d := postgresDialect{url, new(atomic.Int64)}
-	feed := single(config, stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error {
+	feed := through(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error {
 		d.connections.Add(1)
 		return nil
-	}))
-	return &Store{dialect: d, read: db, write: db, feed: feed, probe: single(config)}, nil
-}
-
-// single returns a pool of one connection, which is made when it is first needed.
-func single(config *pgx.ConnConfig, options ...stdlib.OptionOpenDB) *sql.DB {
-	pool := stdlib.OpenDB(*config, options...)
-	pool.SetMaxOpenConns(1)
-	return pool
+	})))
+	probe := through(stdlib.GetConnector(*config))
+	for _, single := range []*sql.DB{feed, probe} { // a connection each, which is made when it is first needed
+		single.SetMaxOpenConns(1)
+	}
+	return &Store{
+		dialect: d, read: db, write: db, feed: feed, probe: probe,
+		pools: []pool{{"main", main}, {"feed", feed}, {"probe", probe}},
+	}, nil
 }
 
 func (postgresDialect) migrations() migrations {

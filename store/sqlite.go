@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -29,31 +30,36 @@ type sqliteDialect struct{ refreshing *prepared }
 
 // openSQLite opens a file, and makes it, for its owner alone, where it does not exist. There is one connection that
 // writes, so that writers queue here and not at the file's lock, and a pool that can only read.
-func openSQLite(ctx context.Context, path string) (*Store, error) {
+func openSQLite(ctx context.Context, path string, through func(driver.Connector) *sql.DB) (*Store, error) {
 	if err := makeFile(path); err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
 	}
-	write, err := openPool(ctx, path, 1, url.Values{
+	write, err := openPool(ctx, path, through, 1, url.Values{
 		"_busy_timeout": {"5000"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_foreign_keys": {"1"},
 		"_txlock": {"immediate"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	read, err := openPool(ctx, path, readConnections, url.Values{
+	read, err := openPool(ctx, path, through, readConnections, url.Values{
 		"_busy_timeout": {"5000"}, "_foreign_keys": {"1"}, "_query_only": {"1"},
 	})
 	if err != nil {
 		pool, _ := write.DB() // it was just opened
 		return nil, errors.Join(err, pool.Close())
 	}
-	pool, err := read.DB()
+	reading, err := read.DB()
+	if err != nil {
+		return nil, fmt.Errorf("open SQLite database: %w", err)
+	}
+	writing, err := write.DB()
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
 	}
 	// What reads waits for nobody who writes, so the feed and the probe need no connections of their own.
 	return &Store{
-		dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write, feed: pool, probe: pool,
+		dialect: sqliteDialect{&prepared{text: sqliteRefresh}}, read: read, write: write, feed: reading, probe: reading,
+		pools: []pool{{"write", writing}, {"read", reading}},
 	}, nil
 }
 
@@ -69,17 +75,20 @@ func makeFile(path string) error {
 	return f.Close()
 }
 
-func openPool(ctx context.Context, path string, size int, options url.Values) (*gorm.DB, error) {
+func openPool(
+	ctx context.Context, path string, through func(driver.Connector) *sql.DB, size int, options url.Values,
+) (*gorm.DB, error) {
 	// Times are kept as microseconds since 1970: the precision of PostgreSQL, and an order that SQL can compare.
 	options.Set("_time_integer_format", "unix_micro")
 	options.Set("_inttotime", "1")
 	options.Set("_timezone", "UTC")
 	// An absolute path is "file:/a/b"; a relative one must not begin with a slash.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
-	pool, err := sql.Open("sqlite", dsn)
+	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open SQLite database: %w", err)
 	}
+	pool := through(connector)
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	if err := connect(ctx, pool); err != nil {

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,6 +25,7 @@ type Store struct {
 	write   *gorm.DB
 	feed    *sql.DB // for RevocationsSince: requests that wait for each other's locks must not keep it waiting
 	probe   *sql.DB // for Ready, likewise
+	pools   []pool  // all of them
 }
 
 var _ models.Store = (*Store)(nil)
@@ -59,10 +61,15 @@ type dialect interface {
 // Open opens the database at the URL, sqlite:PATH or postgres://…, and makes sure that it answers. The schema is
 // Migrate's business. Close it when done.
 func Open(ctx context.Context, url string) (*Store, error) {
+	return OpenThrough(ctx, url, sql.OpenDB)
+}
+
+// OpenThrough is Open for those who watch the statements: pool makes each pool of connections, as sql.OpenDB does.
+func OpenThrough(ctx context.Context, url string, pool func(driver.Connector) *sql.DB) (*Store, error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return openSQLite(ctx, path)
+		return openSQLite(ctx, path, pool)
 	}
-	return openPostgres(ctx, url)
+	return openPostgres(ctx, url, pool)
 }
 
 // settings is how GORM is kept on a leash: no transaction that was not asked for, no savepoint where one is inside another,

@@ -85,6 +85,17 @@ func (r *Ring) verifies(m member) bool { return m.until.IsZero() || r.now().Befo
 // Signing returns the key that signs new tokens.
 func (r *Ring) Signing() token.Key { return r.signing }
 
+// Len returns how many keys verify now.
+func (r *Ring) Len() int {
+	n := 0
+	for _, m := range r.all {
+		if r.verifies(m) {
+			n++
+		}
+	}
+	return n
+}
+
 // Lookup is the ring's token.Lookup. A token's kid chooses among our own keys and does nothing else.
 func (r *Ring) Lookup(_ context.Context, kid string) (token.Key, error) {
 	if m, ok := r.byID[kid]; ok && r.verifies(m) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,7 @@ type gate struct {
 	places  chan struct{} // one value for each caller inside, running or waiting
 	slots   chan struct{} // one value for each caller running
 	timeout time.Duration
+	refused atomic.Uint64 // how many were turned away
 }
 
 func newGate(slots, queue int, timeout time.Duration) *gate {
@@ -52,7 +54,7 @@ func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case g.places <- struct{}{}:
 	default:
-		return nil, &BusyError{RetryAfter: g.timeout}
+		return nil, g.busy()
 	}
 	if err := g.wait(ctx); err != nil {
 		<-g.places
@@ -79,6 +81,11 @@ func (g *gate) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("password: waiting to hash: %w", ctx.Err())
 	case <-timer.C:
-		return &BusyError{RetryAfter: g.timeout}
+		return g.busy()
 	}
+}
+
+func (g *gate) busy() error {
+	g.refused.Add(1)
+	return &BusyError{RetryAfter: g.timeout}
 }

@@ -92,6 +92,22 @@ func New(o Options) (*Hasher, error) {
 // Slots returns how many hashes run at once.
 func (h *Hasher) Slots() int { return cap(h.gate.slots) }
 
+// Stats is what a Hasher is doing.
+type Stats struct {
+	Running, Waiting int    // callers that have a slot, and that wait for one
+	Slots            int    // how many hashes run at once
+	Refused          uint64 // how many callers were turned away, so far
+}
+
+// Stats returns what the hasher is doing just now.
+func (h *Hasher) Stats() Stats {
+	// Who comes or goes between the two looks must not make it negative.
+	running, inside := len(h.gate.slots), len(h.gate.places)
+	return Stats{
+		Running: running, Waiting: max(0, inside-running), Slots: cap(h.gate.slots), Refused: h.gate.refused.Load(),
+	}
+}
+
 // Hash returns the argon2id hash of password with the present parameters and a
 // fresh salt, as a PHC string. It fails with ErrNotHashable, ErrBusy or ctx's
 // error, or if the randomness does. It does not judge the password: Policy does.
