@@ -7,11 +7,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 
 	"latchkey/auth"
 	"latchkey/auth/keys"
@@ -32,6 +36,9 @@ type App struct {
 	Logger   *slog.Logger
 
 	access    *slog.Logger
+	metrics   *metrics     // nil where nobody asks for them
+	tracing   *tracing     // nil where nobody asks for them
+	metering  net.Listener // of the metrics; nil until Listen
 	now       func() time.Time
 	hashSlots int // how many passwords are hashed at once
 
@@ -46,6 +53,9 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Hashing  password.Params  // zero: the defaults; tests use cheaper ones
 	Keyless  bool             // for commands that sign and verify nothing: no key is read or made
+
+	Environ []string  // as os.Environ returns it, for the OTEL_* variables; nil: there are no traces
+	Console io.Writer // where OTEL_TRACES_EXPORTER=console writes; nil: nowhere
 }
 
 // Open opens the database, brings it to the newest schema version, and makes or reads the keys.
@@ -56,31 +66,53 @@ func Open(ctx context.Context, o Options) (*App, error) {
 	if o.Access == nil {
 		o.Access = o.Logger
 	}
-	db, err := OpenStore(ctx, o.Settings)
+	if o.Console == nil {
+		o.Console = io.Discard
+	}
+	traces, err := newTracing(ctx, o.Environ, o.Console, o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, access: o.Access, now: o.Now}
+	db, err := openStore(ctx, o.Settings, traces)
+	if err != nil {
+		traces.close()
+		return nil, err
+	}
+	a := &App{Settings: o.Settings, Store: db, Logger: o.Logger, access: o.Access, now: o.Now, tracing: traces}
 	a.Recorder = auth.NewRecorder(auth.RecorderOptions{
 		Store: db, Logger: o.Logger, Now: o.Now, RequestID: requestID, ChainKey: a.chainKey,
 	})
 	if err := a.build(ctx, o); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, a.Close())
+	}
+	if o.Settings.MetricsAddr != "" {
+		a.metrics = newMetrics(a)
 	}
 	return a, nil
 }
 
 // OpenStore opens the database alone and makes the folder of an SQLite file.
 func OpenStore(ctx context.Context, s *config.Settings) (*store.Store, error) {
-	db, err := store.Open(ctx, s.DatabaseURL)
+	return openStore(ctx, s, nil)
+}
+
+func openStore(ctx context.Context, s *config.Settings, traces *tracing) (*store.Store, error) {
+	system := semconv.DBSystemNamePostgreSQL
+	if strings.HasPrefix(s.DatabaseURL, "sqlite:") {
+		system = semconv.DBSystemNameSQLite
+	}
+	db, err := store.OpenThrough(ctx, s.DatabaseURL, traces.pool(system))
 	if err != nil {
 		return nil, fmt.Errorf("LATCHKEY_DATABASE_URL: %w", err)
 	}
 	return db, nil
 }
 
-// Close closes the database.
-func (a *App) Close() error { return a.Store.Close() }
+// Close closes the database, and sends what there is of traces, for three seconds at most.
+func (a *App) Close() error {
+	a.tracing.close()
+	return a.Store.Close()
+}
 
 func (a *App) build(ctx context.Context, o Options) error {
 	applied, err := a.Store.Migrate(ctx)

@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"latchkey/auth"
 	"latchkey/fault"
 	"latchkey/graph"
@@ -34,7 +36,7 @@ func (a *App) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		id := rand.Text()
-		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+		ctx, span := a.tracing.begin(context.WithValue(r.Context(), requestIDKey{}, id), r)
 		ctx = auth.WithClient(ctx, auth.Client{
 			UserAgent: shortened(r.UserAgent()), IPAddress: clientAddress(r, proxies),
 		})
@@ -46,19 +48,26 @@ func (a *App) around(next http.Handler) http.Handler {
 		guards.set(h, r)
 
 		seen := &statusRecorder{ResponseWriter: w}
+		if a.metrics != nil {
+			a.metrics.inFlight.Inc()
+			defer a.metrics.inFlight.Dec()
+		}
 		defer func() {
 			if p := recover(); p != nil {
-				a.panicked(ctx, seen, p)
+				a.panicked(ctx, seen, span, p)
 			}
-			a.logAccess(r, seen, record, time.Since(started))
+			a.observe(r, seen, record, span, time.Since(started))
 		}()
 		next.ServeHTTP(seen, r)
 	})
 }
 
 // panicked logs a panic that no handler caught and answers, if nothing was answered yet.
-func (a *App) panicked(ctx context.Context, w *statusRecorder, p any) {
+func (a *App) panicked(ctx context.Context, w *statusRecorder, span trace.Span, p any) {
 	if p == http.ErrAbortHandler {
+		if span != nil {
+			span.End()
+		}
 		panic(p) // net/http's own way to drop a connection
 	}
 	a.Logger.ErrorContext(ctx, "panic", "request_id", requestID(ctx), "panic", p, "stack", string(debug.Stack()))
@@ -67,7 +76,17 @@ func (a *App) panicked(ctx context.Context, w *statusRecorder, p any) {
 	}
 }
 
-func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record, took time.Duration) {
+// observe tells those who watch of a request that was answered.
+func (a *App) observe(r *http.Request, w *statusRecorder, record *graph.Record, span trace.Span, took time.Duration) {
+	status := cmp.Or(w.status, http.StatusOK)
+	a.tracing.end(span, r, status)
+	if a.metrics != nil {
+		a.metrics.observe(r, status, record, took)
+	}
+	a.logAccess(r, w, record, span, took)
+}
+
+func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record, span trace.Span, took time.Duration) {
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		level = slog.LevelDebug
@@ -75,22 +94,57 @@ func (a *App) logAccess(r *http.Request, w *statusRecorder, record *graph.Record
 	if !a.access.Enabled(r.Context(), level) {
 		return
 	}
-	var room [9]slog.Attr // no more are ever needed: it stays on the stack
+	var room [12]slog.Attr // no more are ever needed: it stays on the stack
 	attributes := append(room[:0],
 		slog.String("request_id", requestID(r.Context())),
-		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
+		slog.String("method", methodOf(r)),
+		slog.String("path", pathOf(r)),
 		slog.Int("status", cmp.Or(w.status, http.StatusOK)),
+		slog.Int64("bytes", w.bytes),
 		slog.Int64("took_us", took.Microseconds()),
 		slog.String("address", auth.ClientFrom(r.Context()).IPAddress),
 	)
+	if caller := auth.SeenCaller(r.Context()); caller != nil {
+		attributes = append(attributes, slog.String("user_id", caller.UserID))
+	}
+	if span != nil {
+		attributes = append(attributes, slog.String("trace_id", span.SpanContext().TraceID().String()))
+	}
 	a.access.LogAttrs(r.Context(), level, "request", record.AppendAttrs(attributes)...)
 }
 
-// statusRecorder remembers what was answered.
+// otherMethod stands for a method that HTTP does not define, which a client has made up (RFC 9110 section 9).
+const otherMethod = "_OTHER"
+
+// methodOf returns the method of a request where it is a known one.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return r.Method
+	default:
+		return otherMethod
+	}
+}
+
+// maxPath bounds what is told of a path, in bytes. Every path that is served is shorter, and a token is longer: of one that
+// somebody puts into a path no more is seen than how it begins.
+const maxPath = 64
+
+// pathOf returns what may be told of the path of a request.
+func pathOf(r *http.Request) string {
+	path := r.URL.Path
+	if len(path) <= maxPath {
+		return path
+	}
+	return strings.ToValidUTF8(path[:maxPath], "") + "…"
+}
+
+// statusRecorder remembers what was answered, and how much.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
+	bytes  int64 // of the body
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -102,7 +156,9 @@ func (w *statusRecorder) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (w *statusRecorder) Write(b []byte) (int, error) {
 	w.status = cmp.Or(w.status, http.StatusOK)
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
 }
 
 // Unwrap is for http.ResponseController.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,6 +25,10 @@ func (a *App) Handler() (http.Handler, error) {
 		SameSite:       sameSite(a.Settings.CookieSameSite),
 		HTTPS:          overTLS(a.Settings.Proxies()),
 	}
+	var begin func(context.Context, string, string) (context.Context, func([]string))
+	if a.tracing != nil {
+		begin = a.tracing.operation
+	}
 	identify := auth.Middleware(a.Auth, a.Settings.AuthHeaderTypes...)
 	mux.Handle("/graphql", identify(graph.NewHandler(graph.Options{
 		Schema:        schema,
@@ -31,6 +36,7 @@ func (a *App) Handler() (http.Handler, error) {
 		RequestID:     requestID,
 		Logger:        a.Logger,
 		Browsers:      browsers,
+		Begin:         begin,
 	})))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))

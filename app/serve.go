@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Listen opens the listen address of the settings, after it has read the certificate where there is one. The connections
-// of the listener are plain; Serve speaks TLS on them.
+// Listen opens the listen address of the settings, after it has read the certificate where there is one, and that of the
+// metrics, where there is one. The connections of the listener are plain; Serve speaks TLS on them.
 func (a *App) Listen(ctx context.Context) (net.Listener, error) {
 	if err := a.openCertificate(ctx); err != nil {
 		return nil, err
@@ -21,6 +21,9 @@ func (a *App) Listen(ctx context.Context) (net.Listener, error) {
 	l, err := lc.Listen(ctx, "tcp", a.Settings.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("LATCHKEY_ADDR: %w", err)
+	}
+	if err := a.listenForMetrics(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
@@ -62,6 +65,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		stop()
 		<-followed
 	}()
+	defer a.serveMetrics(ctx)()
 	failed := make(chan error, 1)
 	go func() {
 		if a.certificate != nil {

@@ -40,6 +40,7 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 	terminal := isTerminal(env.Stderr)
 	a, err := app.Open(ctx, app.Options{
 		Settings: s, Logger: newLogger(s, terminal, log), Access: newLogger(s, terminal, log.Access()),
+		Environ: env.Variables, Console: env.Stdout,
 	})
 	if err != nil {
 		return explained(err, s)

@@ -17,6 +17,7 @@ type Settings struct {
 	Addr           string
 	TLSCertFile    string // empty: without TLS
 	TLSKeyFile     string
+	MetricsAddr    string // empty: none
 	TrustedProxies []string
 
 	ReadHeaderTimeout time.Duration

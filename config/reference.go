@@ -70,6 +70,11 @@ func (s *Settings) serverTable() []Setting {
 		Variable: "LATCHKEY_TLS_KEY_FILE", Placeholder: "PATH", set: text(&s.TLSKeyFile),
 		Help: "The private key of LATCHKEY_TLS_CERT_FILE, in PEM and not encrypted. Both are set, or none.",
 	}, {
+		Variable: "LATCHKEY_METRICS_ADDR", Placeholder: "HOST:PORT", set: text(&s.MetricsAddr),
+		Help: "Listen address of a second listener that serves /metrics for Prometheus, and nothing else. It asks nobody who " +
+			"they are: keep it where only the collector reaches it. Not set: there is none. Traces are set up by the OTEL_* " +
+			"variables of OpenTelemetry.",
+	}, {
 		Variable: "LATCHKEY_TRUSTED_PROXIES", Placeholder: "CIDR,...", set: list(&s.TrustedProxies),
 		Help: "Networks or addresses whose X-Forwarded-For and X-Forwarded-Proto are believed, as in 10.0.0.0/8. " +
 			"Without them the connection's own address counts, and whether it is TLS. X-Forwarded-Host and Forwarded are never " +

@@ -33,6 +33,7 @@ func another() map[string]string {
 		"LATCHKEY_SHUTDOWN_TIMEOUT":       "25s",
 		"LATCHKEY_MAX_HEADER_BYTES":       "8192",
 		"LATCHKEY_MAX_CONNECTIONS":        "0",
+		"LATCHKEY_METRICS_ADDR":           "127.0.0.1:9464",
 		"LATCHKEY_TRUSTED_PROXIES":        "10.0.0.0/8, 192.168.1.7",
 		"LATCHKEY_DATABASE_URL":           "sqlite:/var/lib/latchkey.db",
 		"LATCHKEY_SECRET_KEY":             "made up for the tests of package config",

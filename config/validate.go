@@ -35,10 +35,12 @@ func (s *Settings) Validate() Faults {
 }
 
 func (s *Settings) validateServer(f *Faults) {
-	if _, port, err := net.SplitHostPort(s.Addr); err != nil {
-		f.add("LATCHKEY_ADDR", "not HOST:PORT, as in 127.0.0.1:8000")
-	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		f.add("LATCHKEY_ADDR", "its port is not a number from 0 to 65535")
+	f.listenAddress("LATCHKEY_ADDR", s.Addr, "127.0.0.1:8000")
+	if s.MetricsAddr != "" {
+		f.listenAddress("LATCHKEY_METRICS_ADDR", s.MetricsAddr, "127.0.0.1:9464")
+		if sameAddress(s.Addr, s.MetricsAddr) {
+			f.add("LATCHKEY_METRICS_ADDR", "it is the address of LATCHKEY_ADDR, too; use another port")
+		}
 	}
 	for i, network := range s.TrustedProxies {
 		if _, err := parsePrefix(network); err != nil {
@@ -85,6 +87,35 @@ func (s *Settings) validateConnections(f *Faults) {
 	if s.MaxConnections < 0 {
 		f.add("LATCHKEY_MAX_CONNECTIONS", "less than 0, which is without limit")
 	}
+}
+
+func (f *Faults) listenAddress(variable, address, example string) {
+	if _, port, err := net.SplitHostPort(address); err != nil {
+		f.add(variable, "not HOST:PORT, as in %s", example)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		f.add(variable, "its port is not a number from 0 to 65535")
+	}
+}
+
+// sameAddress reports whether two listen addresses are in each other's way: the same port, on the same host or on every
+// one. Port 0 is a free one each time.
+func sameAddress(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	numberA, errA := strconv.ParseUint(portA, 10, 16)
+	numberB, errB := strconv.ParseUint(portB, 10, 16)
+	if errA != nil || errB != nil || numberA != numberB || numberA == 0 {
+		return false
+	}
+	return strings.EqualFold(hostA, hostB) || everyHost(hostA) || everyHost(hostB)
+}
+
+func everyHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 func (s *Settings) validateDatabase(f *Faults) {

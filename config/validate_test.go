@@ -170,6 +170,10 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_AUTH_HEADER_TYPES", ",", "number 1 is " + scheme},
 		{"LATCHKEY_AUTH_HEADER_TYPES", "Bearer token", "number 1 is " + scheme},
 
+		{"LATCHKEY_METRICS_ADDR", "127.0.0.1:9464", ""},
+		{"LATCHKEY_METRICS_ADDR", "9464", "not HOST:PORT, as in 127.0.0.1:9464"},
+		{"LATCHKEY_METRICS_ADDR", "127.0.0.1:http", "its port is not a number from 0 to 65535"},
+
 		{"LATCHKEY_LOG_FORMAT", "text", ""},
 		{"LATCHKEY_LOG_FORMAT", "logfmt", "not one of text, json"},
 		{"LATCHKEY_LOG_LEVEL", "INFO", "not one of debug, info, warn, error"},
@@ -209,6 +213,22 @@ func TestContradictions(t *testing.T) {
 			"PostgreSQL needs a secret key",
 			[]string{"LATCHKEY_DATABASE_URL=postgres://h/d"},
 			[]string{"LATCHKEY_SECRET_KEY: it is required with PostgreSQL; `openssl rand -base64 48` makes one"},
+		}, {
+			"the metrics have an address of their own",
+			[]string{"LATCHKEY_ADDR=127.0.0.1:8000", "LATCHKEY_METRICS_ADDR=127.0.0.1:8000"},
+			[]string{"LATCHKEY_METRICS_ADDR: it is the address of LATCHKEY_ADDR, too; use another port"},
+		}, {
+			"an address of every host is the same one",
+			[]string{"LATCHKEY_ADDR=:8000", "LATCHKEY_METRICS_ADDR=localhost:08000"},
+			[]string{"LATCHKEY_METRICS_ADDR: it is the address of LATCHKEY_ADDR, too; use another port"},
+		}, {
+			"the metrics can have another host of the same port",
+			[]string{"LATCHKEY_ADDR=127.0.0.1:8000", "LATCHKEY_METRICS_ADDR=127.0.0.2:8000"},
+			nil,
+		}, {
+			"port 0 is a free one each time",
+			[]string{"LATCHKEY_ADDR=127.0.0.1:0", "LATCHKEY_METRICS_ADDR=127.0.0.1:0"},
+			nil,
 		}, {
 			"SQLite needs none",
 			[]string{"LATCHKEY_DATABASE_URL=sqlite:a"},

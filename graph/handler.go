@@ -25,6 +25,9 @@ type Options struct {
 	// Logger is told of unexpected faults, with the request id and the cause; never of documents or variables.
 	// nil: nobody is.
 	Logger *slog.Logger
+	// Begin is called before an operation is run, and what it returns when it is over, with the codes of its errors.
+	// nil: nobody is.
+	Begin func(ctx context.Context, name, kind string) (context.Context, func(codes []string))
 	// Limits bounds what a request may ask for.
 	Limits Limits
 	// Browsers says which web pages may use the endpoint.
@@ -41,6 +44,7 @@ type handler struct {
 	requestID func(context.Context) string
 	logger    *slog.Logger
 	browsers  Browsers
+	begin     func(ctx context.Context, name, kind string) (context.Context, func(codes []string))
 	presenter graphql.ErrorPresenterFunc // present; a method value would be made anew for each request
 	fixed     fixedHeader
 	buffers   sync.Pool // of *buffer
@@ -58,6 +62,7 @@ func NewHandler(o Options) http.Handler {
 		requestID: o.RequestID,
 		logger:    o.Logger,
 		browsers:  o.Browsers,
+		begin:     o.Begin,
 		fixed:     newFixedHeader(),
 		buffers:   sync.Pool{New: func() any { return new(buffer) }},
 	}
@@ -96,7 +101,7 @@ func refuse(status int, kind fault.Kind, message string) *refusal {
 }
 
 // run answers a request that could be read.
-func (h *handler) run(ctx context.Context, r *http.Request, req *request) (answer, *refusal) {
+func (h *handler) run(ctx context.Context, r *http.Request, req *request) (a answer, refused *refusal) {
 	d, refused := h.documentFor(req)
 	if refused != nil {
 		return answer{}, refused
@@ -106,6 +111,11 @@ func (h *handler) run(ctx context.Context, r *http.Request, req *request) (answe
 		return answer{}, &refusal{errors: gqlerror.List{err}}
 	}
 	recordOf(ctx).operation(op)
+	if h.begin != nil {
+		var end func([]string)
+		ctx, end = h.begin(ctx, op.Name, string(op.Operation))
+		defer func() { end(codesOf(a, refused)) }()
+	}
 	if r.Method != http.MethodPost && op.Operation != ast.Query {
 		refused := refuse(http.StatusMethodNotAllowed, fault.KindValidationFailed,
 			"Only queries can be sent by "+r.Method+"; send this operation by POST.")

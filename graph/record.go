@@ -11,9 +11,10 @@ import (
 
 // Record is what an access log may say of a GraphQL request. It is filled in when the answer is written.
 type Record struct {
-	Name  string   // of the operation; empty for one without a name, or where none was found
-	Type  string   // query or mutation; empty where no operation was found
-	Codes []string // the `extensions.code` of the answer's errors, each once
+	Answered bool     // it was a request for GraphQL, and no preflight
+	Name     string   // of the operation, in a document that passed every rule; empty for one without a name, or where none was found
+	Type     string   // query or mutation; empty where no operation was found
+	Codes    []string // the `extensions.code` of the answer's errors, each once
 }
 
 // recordKey is the key of the Record in a context.
@@ -54,15 +55,30 @@ func (r *Record) operation(op *ast.OperationDefinition) {
 	r.Name, r.Type = op.Name, string(op.Operation)
 }
 
-// errors notes the codes of errors.
+// errors notes the codes of the errors of an answer, which may be none.
 func (r *Record) errors(list gqlerror.List) {
 	if r == nil {
 		return
 	}
+	r.Answered = true
+	r.Codes = appendCodes(r.Codes, list)
+}
+
+// appendCodes appends the codes of errors, each once.
+func appendCodes(codes []string, list gqlerror.List) []string {
 	for _, err := range list {
 		code, _ := err.Extensions["code"].(string)
-		if code != "" && !slices.Contains(r.Codes, code) {
-			r.Codes = append(r.Codes, code)
+		if code != "" && !slices.Contains(codes, code) {
+			codes = append(codes, code)
 		}
 	}
+	return codes
+}
+
+// codesOf returns the codes of the errors of what became of a request.
+func codesOf(a answer, refused *refusal) []string {
+	if refused != nil {
+		return appendCodes(nil, refused.errors)
+	}
+	return appendCodes(nil, a.errors)
 }

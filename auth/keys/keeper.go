@@ -475,12 +475,16 @@ var errNoActiveKey = errors.New("there is no active signing key")
 // ring returns the ring of the keys that were not ended.
 func (k *Keeper) ring(o opened) (*Ring, error) {
 	var signing token.Key
+	var since time.Time
 	var others []member
 	for i, row := range o.rows {
 		switch {
 		case row.Ended():
 		case row.Algorithm == k.Algorithm && row.State() == models.KeyActive:
 			signing = o.keys[i]
+			if row.ActivatedAt != nil {
+				since = *row.ActivatedAt
+			}
 		default:
 			m := member{Key: o.keys[i]}
 			if row.ExpiresAt != nil {
@@ -492,5 +496,10 @@ func (k *Keeper) ring(o opened) (*Ring, error) {
 	if signing.Private == nil {
 		return nil, errNoActiveKey
 	}
-	return newRing(k.Now, signing, others)
+	r, err := newRing(k.Now, signing, others)
+	if err != nil {
+		return nil, err
+	}
+	r.since = since
+	return r, nil
 }

@@ -17,6 +17,7 @@ import (
 // safe for use by many goroutines.
 type Ring struct {
 	signing token.Key
+	since   time.Time // when it began to sign; zero: not known
 	all     []member
 	byID    map[string]member
 	shared  *token.Key       // a secret without a kid: it verifies whatever kid a token names
@@ -95,6 +96,9 @@ func (r *Ring) Len() int {
 	}
 	return n
 }
+
+// SigningSince returns when the key that signs took over; zero for a key that is not kept in a database.
+func (r *Ring) SigningSince() time.Time { return r.since }
 
 // Lookup is the ring's token.Lookup. A token's kid chooses among our own keys and does nothing else.
 func (r *Ring) Lookup(_ context.Context, kid string) (token.Key, error) {
