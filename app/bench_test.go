@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,21 +36,69 @@ func BenchmarkRequest(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, query := range map[string]string{"protected": "{ protected }", "who am I": "{ me { id username } }"} {
-		b.Run(name, func(b *testing.B) {
-			body := []byte(`{"query":"` + query + `"}`)
-			b.ReportAllocs()
-			defer reportCPU(b)()
-			for b.Loop() {
-				r := httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(body))
-				r.Header.Set("Content-Type", "application/json")
-				r.Header.Set("Authorization", "Bearer "+pair.Access)
-				w := httptest.NewRecorder()
-				handler.ServeHTTP(w, r)
-				if w.Code != http.StatusOK || bytes.Contains(w.Body.Bytes(), []byte("errors")) {
-					b.Fatal(w.Body)
-				}
+		b.Run(name, func(b *testing.B) { ask(b, handler, query, pair.Access) })
+	}
+}
+
+// What watching adds to a request: nobody watches, Prometheus does, and a collector takes the spans of none or of all.
+func BenchmarkWatched(b *testing.B) {
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // it is thrown away
+	}))
+	defer collector.Close()
+	for _, watch := range []struct {
+		name    string
+		metrics string
+		environ []string
+	}{
+		{"off", "", nil},
+		{"metrics", "127.0.0.1:0", nil},
+		{"traces, none sampled", "", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_TRACES_SAMPLER=always_off"}},
+		{"traces, all sampled", "", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL, "OTEL_TRACES_SAMPLER=always_on"}},
+	} {
+		b.Run(watch.name, func(b *testing.B) {
+			for _, v := range watch.environ { // the SDK reads them from the process
+				name, value, _ := strings.Cut(v, "=")
+				b.Setenv(name, value)
+			}
+			settings := testkit.Settings(b, testdb.SQLite(b))
+			settings.MetricsAddr = watch.metrics
+			a, err := app.Open(b.Context(), app.Options{
+				Settings: settings, Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)), Environ: watch.environ,
+				Hashing: password.Params{MemoryKiB: 8, Iterations: 1, Parallelism: 1},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer a.Close() //nolint:errcheck // the benchmark is over
+			s := testkit.Serve(b, a)
+			s.AddUser("ada")
+			pair := s.SignIn("ada")
+			handler, err := a.Handler()
+			if err != nil {
+				b.Fatal(err)
+			}
+			for name, query := range map[string]string{"protected": "query Guarded { protected }", "who am I": "query Me { me { id username } }"} {
+				b.Run(name, func(b *testing.B) { ask(b, handler, query, pair.Access) })
 			}
 		})
+	}
+}
+
+// ask sends a query to the handler, again and again.
+func ask(b *testing.B, handler http.Handler, query, access string) {
+	body := []byte(`{"query":"` + query + `"}`)
+	b.ReportAllocs()
+	defer reportCPU(b)()
+	for b.Loop() {
+		r := httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+access)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != http.StatusOK || bytes.Contains(w.Body.Bytes(), []byte("errors")) {
+			b.Fatal(w.Body)
+		}
 	}
 }
 
