@@ -54,7 +54,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 generate: ## Write anew what is made from the schema, the settings and the error table
 	go generate ./...
 	go -C examples/orders generate ./...
-	go test -run 'IsPrintedFromTheTable|TheSchemaIs' ./auth ./config ./fault ./cli -update
+	go test -run 'IsPrintedFromTheTable|TheSchemaIs' ./app ./auth ./config ./fault ./cli -update
 
 .PHONY: graphiql
 graphiql: ## Build the GraphiQL page that is embedded (needs Node.js)

@@ -273,7 +273,7 @@ func newStateCollector(a *App) *stateCollector {
 			out(float64(p.WaitCount), p.Name)
 		}
 	}, "pool")
-	counter("latchkey_db_connection_wait_seconds_total", "How long they waited in all.", func(s *snapshot, out emit) {
+	counter("latchkey_db_connection_wait_seconds_total", "How long those who had to wait for a connection waited, in all.", func(s *snapshot, out emit) {
 		for _, p := range s.app.Store.PoolStats() {
 			out(p.WaitDuration.Seconds(), p.Name)
 		}

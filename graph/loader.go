@@ -80,7 +80,7 @@ func (l *loaders) expectPeople(ids []int64) {
 
 // usersNamed is the reading of a loader.
 func (l *loaders) usersNamed(ctx context.Context, ids []int64) ([]*models.User, []error) {
-	list, errs := l.service.UsersNamed(ctx, ids)
+	list, errs := l.resolver.Auth.UsersNamed(ctx, ids)
 	var found []models.User
 	for _, user := range list {
 		if user != nil {
