@@ -37,10 +37,10 @@ func (a *App) serveMetrics(ctx context.Context) (stop func()) {
 	}
 	server := &http.Server{
 		Handler:           a.MetricsHandler(),
-		ReadHeaderTimeout: readHeaderTimeout,
+		ReadHeaderTimeout: metricsTimeout,
 		ReadTimeout:       metricsTimeout,
 		WriteTimeout:      2 * metricsTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       a.Settings.IdleTimeout,
 		MaxHeaderBytes:    metricsHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(a.Logger.Handler(), slog.LevelDebug),
 	}
