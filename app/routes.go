@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/auth"
+	"latchkey/config"
 	"latchkey/graph"
 	"latchkey/rest"
 	"latchkey/web"
@@ -37,6 +38,7 @@ func (a *App) Handler() (http.Handler, error) {
 		Logger:        a.Logger,
 		Browsers:      browsers,
 		Begin:         begin,
+		Limits:        limits(a.Settings),
 	})))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))
@@ -72,6 +74,15 @@ func (a *App) Handler() (http.Handler, error) {
 	mux.HandleFunc("GET /readyz", a.ready)
 
 	return a.around(mux), nil
+}
+
+// limits returns what the settings say of what a GraphQL request may ask for.
+func limits(s *config.Settings) graph.Limits {
+	return graph.Limits{
+		Body: s.MaxBodyBytes, Document: s.MaxDocumentBytes, Tokens: s.MaxTokens, Directives: s.MaxDirectives,
+		Fragments: s.MaxFragments, Depth: s.MaxDepth, Aliases: s.MaxAliases, RootFields: s.MaxRootFields,
+		Fields: s.MaxSelections, Cost: s.MaxCost, Cache: s.DocumentCacheBytes, Timeout: s.OperationTimeout,
+	}
 }
 
 // text answers with a fixed text.

@@ -56,6 +56,22 @@ type Settings struct {
 	GraphiQL      *bool // nil: where Loopback
 	Introspection *bool // nil: where Loopback
 
+	TrustedDocuments string // a file or a folder; empty: any document may be sent
+
+	MaxBodyBytes     int
+	MaxDocumentBytes int
+	MaxTokens        int
+	MaxDepth         int
+	MaxAliases       int
+	MaxRootFields    int
+	MaxDirectives    int
+	MaxFragments     int
+	MaxSelections    int
+	MaxCost          int
+	OperationTimeout time.Duration
+
+	DocumentCacheBytes int
+
 	AuditRetention time.Duration // 0: for ever
 
 	LogFormat string // empty: text on a terminal, else json

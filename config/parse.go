@@ -55,13 +55,14 @@ func duration(into *time.Duration) func(string) error {
 	}
 }
 
+// number takes a whole number without a sign. Whether it is too large is for Validate to say.
 func number(into *int) func(string) error {
 	return func(value string) error {
-		n, err := strconv.Atoi(value)
+		n, err := strconv.ParseUint(value, 10, 31)
 		if err != nil {
-			return errors.New("not a whole number")
+			return errors.New("not a whole number, as in 100")
 		}
-		*into = n
+		*into = int(n)
 		return nil
 	}
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -53,6 +55,7 @@ func (s *Settings) table() []Group {
 		{"Tokens and sessions", s.tokenTable()},
 		{"Browsers", s.browserTable()},
 		{"GraphQL", s.graphqlTable()},
+		{"Limits of a GraphQL request", s.limitTable()},
 		{"Log and audit", s.logTable()},
 	}
 }
@@ -91,8 +94,8 @@ func (s *Settings) connectionTable() []Setting {
 		Help: "How long a client may take to send a whole request, its header and its body.",
 	}, {
 		Variable: "LATCHKEY_WRITE_TIMEOUT", Placeholder: "DURATION", Default: "20s", set: duration(&s.WriteTimeout),
-		Help: "How long an answer may take, from the header of the request until the client has read all of it. The answer to " +
-			"a request itself takes ten seconds at most.",
+		Help: "How long an answer may take, from the header of the request until the client has read all of it. Longer than " +
+			"LATCHKEY_OPERATION_TIMEOUT.",
 	}, {
 		Variable: "LATCHKEY_IDLE_TIMEOUT", Placeholder: "DURATION", Default: "2m", set: duration(&s.IdleTimeout),
 		Help: "How long a connection without a request is kept. Behind a proxy, longer than the proxy keeps it.",
@@ -215,7 +218,51 @@ func (s *Settings) graphqlTable() []Setting {
 	}, {
 		Variable: "LATCHKEY_INTROSPECTION", set: orUnset(&s.Introspection),
 		Help: "Answer introspection queries and serve /schema.graphql. Not set: on a loopback address only.",
+	}, {
+		Variable: "LATCHKEY_TRUSTED_DOCUMENTS", Placeholder: "PATH", set: text(&s.TrustedDocuments),
+		Help: "A file or a folder of allowed operations; nothing else runs: a manifest of graphql-codegen, relay-compiler or " +
+			"Apollo (.json), and .graphql and .gql files. It is read at the start. docs/limits.md says more.",
 	}}
+}
+
+func (s *Settings) limitTable() []Setting {
+	var table []Setting
+	for _, l := range s.limits() {
+		table = append(table, Setting{
+			Variable: l.variable, Placeholder: "NUMBER", Default: strconv.Itoa(l.normal), set: number(l.value),
+			Help: fmt.Sprintf("%s, from 1 to %d.", l.help, l.most),
+		})
+	}
+	return append(table, Setting{
+		Variable: "LATCHKEY_OPERATION_TIMEOUT", Placeholder: "DURATION", Default: "10s", set: duration(&s.OperationTimeout),
+		Help: "How long an operation may take, from 1s to 60s. A password that is checked may wait 5s for its turn. A server " +
+			"that is stopped waits 10s for what is under way.",
+	})
+}
+
+// limit is a setting that is a number within bounds. The upper one keeps a mistake from switching a protection off:
+// at the largest values of all a hostile request still costs well below a second.
+type limit struct {
+	variable     string
+	value        *int
+	normal, most int
+	help         string
+}
+
+func (s *Settings) limits() []limit {
+	return []limit{
+		{"LATCHKEY_MAX_BODY_BYTES", &s.MaxBodyBytes, 1 << 20, 16 << 20, "How long the body of a request may be, in bytes"},
+		{"LATCHKEY_MAX_DOCUMENT_BYTES", &s.MaxDocumentBytes, 20_000, 100_000, "How long a document may be, in bytes"},
+		{"LATCHKEY_MAX_TOKENS", &s.MaxTokens, 1_000, 5_000, "How many tokens a document may have, comments included"},
+		{"LATCHKEY_MAX_DEPTH", &s.MaxDepth, 15, 50, "How deep fields may nest within fields; introspection has a limit of its own"},
+		{"LATCHKEY_MAX_ALIASES", &s.MaxAliases, 30, 500, "How many aliases an operation may have, fragments followed"},
+		{"LATCHKEY_MAX_ROOT_FIELDS", &s.MaxRootFields, 20, 200, "How many fields an operation may have at its root, fragments followed"},
+		{"LATCHKEY_MAX_DIRECTIVES", &s.MaxDirectives, 20, 500, "How many directives a document may have"},
+		{"LATCHKEY_MAX_FRAGMENTS", &s.MaxFragments, 50, 500, "How many fragments a document may define"},
+		{"LATCHKEY_MAX_SELECTIONS", &s.MaxSelections, 1_000, 5_000, "How many fields and fragments all operations of a document may select, fragments followed"},
+		{"LATCHKEY_MAX_COST", &s.MaxCost, 2_000, 1_000_000, "How many objects and lists an operation may ask for, page sizes multiplied"},
+		{"LATCHKEY_DOCUMENT_CACHE_BYTES", &s.DocumentCacheBytes, 8 << 20, 1 << 30, "How much memory is for documents that are ready to run, in bytes"},
+	}
 }
 
 func (s *Settings) logTable() []Setting {

@@ -17,10 +17,11 @@ const (
 	minSecret   = 32                 // bytes, of LATCHKEY_SECRET_KEY and of a shared secret that signs
 	maxLifetime = 438000 * time.Hour // fifty years: its seconds are still an Int of GraphQL
 
-	minTimeout     = 10 * time.Millisecond // of a client: nobody is faster
-	maxTimeout     = time.Hour
-	minHeaderBytes = 4 << 10 // a browser with a few cookies and an access token
-	maxHeaderBytes = 1 << 20
+	minTimeout                 = 10 * time.Millisecond // of a client: nobody is faster
+	maxTimeout                 = time.Hour
+	minHeaderBytes             = 4 << 10 // a browser with a few cookies and an access token
+	maxHeaderBytes             = 1 << 20
+	minOperation, maxOperation = time.Second, time.Minute // of LATCHKEY_OPERATION_TIMEOUT
 )
 
 // Validate returns everything that is wrong with the settings; none where they can be used.
@@ -31,6 +32,7 @@ func (s *Settings) Validate() Faults {
 	s.validateDatabase(&f)
 	s.validateKeys(&f)
 	s.validateTokens(&f)
+	s.validateLimits(&f)
 	return f
 }
 
@@ -84,8 +86,8 @@ func (s *Settings) validateConnections(f *Faults) {
 	if s.MaxHeaderBytes < minHeaderBytes || s.MaxHeaderBytes > maxHeaderBytes {
 		f.add("LATCHKEY_MAX_HEADER_BYTES", "not from %d to %d", minHeaderBytes, maxHeaderBytes)
 	}
-	if s.MaxConnections < 0 {
-		f.add("LATCHKEY_MAX_CONNECTIONS", "less than 0, which is without limit")
+	if s.WriteTimeout >= minTimeout && s.WriteTimeout <= s.OperationTimeout {
+		f.add("LATCHKEY_WRITE_TIMEOUT", "not longer than LATCHKEY_OPERATION_TIMEOUT: the answer to a slow operation would be cut off")
 	}
 }
 
@@ -250,6 +252,44 @@ func (s *Settings) validateTokens(f *Faults) {
 	for i, scheme := range s.AuthHeaderTypes {
 		if !isToken(scheme) {
 			f.add("LATCHKEY_AUTH_HEADER_TYPES", "number %d is not the name of a scheme, as in Bearer", i+1)
+		}
+	}
+}
+
+func (s *Settings) validateLimits(f *Faults) {
+	for _, l := range s.limits() {
+		if *l.value < 1 || *l.value > l.most {
+			f.add(l.variable, "not a whole number from 1 to %d", l.most)
+		}
+	}
+	if s.OperationTimeout < minOperation || s.OperationTimeout > maxOperation {
+		f.add("LATCHKEY_OPERATION_TIMEOUT", "not a duration from %s to %s", minOperation, maxOperation)
+	}
+	// A default that another limit covers is no mistake; a value that somebody chose is.
+	normal := map[string]int{}
+	for _, l := range s.limits() {
+		normal[l.variable] = l.normal
+	}
+	for _, pair := range []struct {
+		part  string
+		value int
+		whole string
+		bound int
+	}{
+		{"LATCHKEY_MAX_DOCUMENT_BYTES", s.MaxDocumentBytes, "LATCHKEY_MAX_BODY_BYTES", s.MaxBodyBytes},
+		{"LATCHKEY_MAX_TOKENS", s.MaxTokens, "LATCHKEY_MAX_DOCUMENT_BYTES", s.MaxDocumentBytes},
+		{"LATCHKEY_MAX_ALIASES", s.MaxAliases, "LATCHKEY_MAX_SELECTIONS", s.MaxSelections},
+		{"LATCHKEY_MAX_ROOT_FIELDS", s.MaxRootFields, "LATCHKEY_MAX_SELECTIONS", s.MaxSelections},
+	} {
+		if pair.value > pair.bound && pair.value != normal[pair.part] {
+			f.add(pair.part, "%d can never be reached, since %s is %d; lower this or raise that", pair.value, pair.whole, pair.bound)
+		}
+	}
+	if s.TrustedDocuments != "" {
+		if _, err := os.Stat(s.TrustedDocuments); errors.Is(err, fs.ErrPermission) {
+			f.add("LATCHKEY_TRUSTED_DOCUMENTS", "this process may not read it; let it")
+		} else if err != nil {
+			f.add("LATCHKEY_TRUSTED_DOCUMENTS", "there is no such file or folder")
 		}
 	}
 }

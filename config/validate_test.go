@@ -69,8 +69,9 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_MAX_HEADER_BYTES", "4095", "not from 4096 to 1048576"},
 		{"LATCHKEY_MAX_HEADER_BYTES", "1048577", "not from 4096 to 1048576"},
 		{"LATCHKEY_MAX_HEADER_BYTES", "64k", "not a whole number"},
+		{"LATCHKEY_WRITE_TIMEOUT", "10s", "not longer than LATCHKEY_OPERATION_TIMEOUT"},
 		{"LATCHKEY_MAX_CONNECTIONS", "0", ""},
-		{"LATCHKEY_MAX_CONNECTIONS", "-1", "less than 0, which is without limit"},
+		{"LATCHKEY_MAX_CONNECTIONS", "-1", "not a whole number"},
 		{"LATCHKEY_MAX_CONNECTIONS", "1e3", "not a whole number"},
 
 		{"LATCHKEY_COOKIE_SAMESITE", "None", ""},
@@ -135,6 +136,25 @@ func TestEveryFault(t *testing.T) {
 		{"LATCHKEY_SIGNING_KEY_FILE", "no/such/file", noFile},
 		{"LATCHKEY_SIGNING_KEY_FILE", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", noFile},
 		{"LATCHKEY_SIGNING_KEY_FILE", "testdata", "this is a folder, not the file that holds the key"},
+
+		{"LATCHKEY_TRUSTED_DOCUMENTS", "testdata", ""},
+		{"LATCHKEY_TRUSTED_DOCUMENTS", "validate_test.go", ""},
+		{"LATCHKEY_TRUSTED_DOCUMENTS", "no/such/file", "there is no such file or folder"},
+		{"LATCHKEY_MAX_TOKENS", "1", ""},
+		{"LATCHKEY_MAX_TOKENS", "5000", ""},
+		{"LATCHKEY_MAX_TOKENS", "0", "not a whole number from 1 to 5000"},
+		{"LATCHKEY_MAX_TOKENS", "5001", "not a whole number from 1 to 5000"},
+		{"LATCHKEY_MAX_TOKENS", "-1", "not a whole number, as in 100"},
+		{"LATCHKEY_MAX_TOKENS", "1e3", "not a whole number, as in 100"},
+		{"LATCHKEY_MAX_TOKENS", "99999999999999999999", "not a whole number, as in 100"},
+		{"LATCHKEY_MAX_DEPTH", "51", "not a whole number from 1 to 50"},
+		{"LATCHKEY_MAX_BODY_BYTES", "1000", ""},
+		{"LATCHKEY_MAX_BODY_BYTES", "16777217", "not a whole number from 1 to 16777216"},
+		{"LATCHKEY_MAX_BODY_BYTES", "1MB", "not a whole number, as in 100"},
+		{"LATCHKEY_MAX_ALIASES", "0", "not a whole number from 1 to 500"},
+		{"LATCHKEY_OPERATION_TIMEOUT", "1s", ""},
+		{"LATCHKEY_OPERATION_TIMEOUT", "0", "not a duration from 1s to 1m0s"},
+		{"LATCHKEY_OPERATION_TIMEOUT", "61s", "not a duration from 1s to 1m0s"},
 
 		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "1s", ""},
 		{"LATCHKEY_ACCESS_TOKEN_LIFETIME", "300", duration},
@@ -269,5 +289,31 @@ func TestSettingsThatWereNotLoadedAreJudged(t *testing.T) {
 	want := config.Faults{{"LATCHKEY_AUTH_HEADER_TYPES", "one scheme is needed at least, as in Bearer"}}
 	if diff := cmp.Diff(want, s.Validate()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestALimitThatAnotherOneCoversIsTold(t *testing.T) {
+	for _, test := range []struct {
+		environment []string
+		want        string
+	}{
+		{
+			[]string{"LATCHKEY_MAX_BODY_BYTES=30000", "LATCHKEY_MAX_DOCUMENT_BYTES=50000"},
+			"LATCHKEY_MAX_DOCUMENT_BYTES: 50000 can never be reached, since LATCHKEY_MAX_BODY_BYTES is 30000; lower this or raise that",
+		}, {
+			[]string{"LATCHKEY_MAX_DOCUMENT_BYTES=900", "LATCHKEY_MAX_TOKENS=950"},
+			"LATCHKEY_MAX_TOKENS: 950 can never be reached, since LATCHKEY_MAX_DOCUMENT_BYTES is 900; lower this or raise that",
+		}, {
+			[]string{"LATCHKEY_MAX_ALIASES=101", "LATCHKEY_MAX_SELECTIONS=100"},
+			"LATCHKEY_MAX_ALIASES: 101 can never be reached, since LATCHKEY_MAX_SELECTIONS is 100; lower this or raise that",
+		}, {
+			[]string{"LATCHKEY_MAX_ROOT_FIELDS=21", "LATCHKEY_MAX_SELECTIONS=10"},
+			"LATCHKEY_MAX_ROOT_FIELDS: 21 can never be reached, since LATCHKEY_MAX_SELECTIONS is 10; lower this or raise that",
+		},
+	} {
+		_, err := config.Load(test.environment, nil)
+		if diff := cmp.Diff([]string{test.want}, lines(t, err)); diff != "" {
+			t.Errorf("%v: -want +got:\n%s", test.environment, diff)
+		}
 	}
 }

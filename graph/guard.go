@@ -30,18 +30,22 @@ type meter struct {
 
 // size is what meter knows of a selection set, every spread followed.
 type size struct {
-	selections int // fields, spreads and inline fragments
-	width      int // fields that are not within another field
-	depth      int // of fields within fields
-	aliases    int
-	lists      int // of introspection, nested
-	hidden     int // aliases within one introspection, where there are most
+	selections  int // fields, spreads and inline fragments
+	width       int // fields that are not within another field
+	depth       int // of fields within fields, but for those of the introspection
+	hiddenDepth int // of fields of the introspection within one another
+	aliases     int
+	lists       int // of introspection, nested
+	hidden      int // aliases within one introspection, where there are most
 }
 
 // check measures all of the document's fragments and operations. An error names the first limit that is passed.
 func (m *meter) check() *gqlerror.Error {
 	m.sizes = make(map[*ast.FragmentDefinition]size, len(m.query.Fragments))
 	m.inside = map[*ast.FragmentDefinition]bool{}
+	if err := check("The document has %s fragments", len(m.query.Fragments), m.limits.Fragments, nil); err != nil {
+		return err
+	}
 	for _, f := range m.query.Fragments {
 		if len(f.VariableDefinition) > 0 {
 			return problem(fault.KindParseFailed, "A fragment cannot define variables.", f.Position)
@@ -55,12 +59,16 @@ func (m *meter) check() *gqlerror.Error {
 			return err
 		}
 	}
+	// Validation walks through every operation, with all that it spreads, whichever is to be run.
+	selections := 0
 	for _, op := range m.query.Operations {
-		if err := m.operation(op); err != nil {
+		s, err := m.operation(op)
+		if err != nil {
 			return err
 		}
+		selections = plus(selections, s.selections)
 	}
-	return nil
+	return check("The operations have %s selections together", selections, m.limits.Fields, nil)
 }
 
 // limit compares a size with the limits.
@@ -72,6 +80,7 @@ func (m *meter) limit(what string, s size, at *ast.Position) *gqlerror.Error {
 		{" nests fields %s deep", s.depth, m.limits.Depth},
 		{" has %s aliases", s.aliases, m.limits.Aliases},
 		{" has %s selections", s.selections, m.limits.Fields},
+		{" nests fields of the introspection %s deep", s.hiddenDepth, introspectionDepth},
 		{" nests lists of the introspection %s deep", s.lists, introspectionLists},
 		{" has %s aliases in one introspection", s.hidden, introspectionAliases},
 	} {
@@ -82,30 +91,30 @@ func (m *meter) limit(what string, s size, at *ast.Position) *gqlerror.Error {
 	return nil
 }
 
-func (m *meter) operation(op *ast.OperationDefinition) *gqlerror.Error {
+func (m *meter) operation(op *ast.OperationDefinition) (size, *gqlerror.Error) {
 	s := m.set(rootOf(m.schema, op), op.SelectionSet)
 	if err := m.limit("The operation", s, op.Position); err != nil {
-		return err
+		return s, err
 	}
 	if err := check("The operation has %s root fields", s.width, m.limits.RootFields, op.Position); err != nil {
-		return err
+		return s, err
 	}
 	// There are few of them now, so that following the spreads once more is cheap.
 	asked := map[string]int{}
 	for field := range m.rootFields(op.SelectionSet) {
 		asked[field.Name]++
 		if !m.introspection && (field.Name == "__schema" || field.Name == "__type") {
-			return problem(fault.KindValidationFailed,
+			return s, problem(fault.KindValidationFailed,
 				"Introspection is switched off: "+field.Name+" cannot be asked for.", field.Position)
 		}
 		if slices.Contains(m.limits.Once, field.Name) {
 			what := "The operation asks for " + field.Name + " %s times"
 			if err := check(what, asked[field.Name], 1, field.Position); err != nil {
-				return err
+				return s, err
 			}
 		}
 	}
-	return nil
+	return s, nil
 }
 
 // rootFields yields the fields of a set that are not within another field, every spread followed.
@@ -167,6 +176,7 @@ func (m *meter) set(parent *ast.Definition, set ast.SelectionSet) size {
 		sum.selections = plus(sum.selections, plus(s.selections, 1))
 		sum.width = plus(sum.width, s.width)
 		sum.depth = max(sum.depth, s.depth)
+		sum.hiddenDepth = max(sum.hiddenDepth, s.hiddenDepth)
 		sum.aliases = plus(sum.aliases, s.aliases)
 		sum.lists = max(sum.lists, s.lists)
 		sum.hidden = max(sum.hidden, s.hidden)
@@ -191,8 +201,13 @@ func (m *meter) spread(spread *ast.FragmentSpread) size {
 func (m *meter) field(parent *ast.Definition, field *ast.Field) size {
 	s := m.set(typeOf(m.schema, parent, field), field.SelectionSet)
 	s.width = 1
-	s.depth++
-	if field.Name == "__schema" || field.Name == "__type" {
+	isHidden := field.Name == "__schema" || field.Name == "__type"
+	if isHidden || parent != nil && isIntrospection(parent.Name) {
+		s.hiddenDepth++
+	} else {
+		s.depth++
+	}
+	if isHidden {
 		s.hidden = s.aliases
 	}
 	if field.Alias != field.Name {

@@ -32,7 +32,7 @@ func doubling(levels int, on, start, leaf string) string {
 
 func TestADocumentOverALimitIsToldTheLimitAndItsOwnNumber(t *testing.T) {
 	limits := graph.Limits{
-		Document: 400, Name: 20, Tokens: 60, Nesting: 8, Directives: 2, Depth: 3, Aliases: 2, RootFields: 3, Fields: 9, Cost: 10,
+		Document: 400, Name: 20, Tokens: 60, Nesting: 8, Directives: 2, Fragments: 3, Depth: 3, Aliases: 2, RootFields: 3, Fields: 9, Cost: 10,
 	}
 	tests := map[string]struct {
 		document string
@@ -68,6 +68,12 @@ func TestADocumentOverALimitIsToldTheLimitAndItsOwnNumber(t *testing.T) {
 		"selections":                   {"{ user { ... { id name } ...A } } fragment A on User { id name id id id }", "The operation has 10 selections; the limit is 9."},
 		"selections nobody asks for":   {"{ ping } fragment A on User { id id id id id id id id id id }", "The fragment has 10 selections; the limit is 9."},
 		"one operation of two":         {"query A { ping } query B { ping ping ping ping }", "The operation has 4 root fields; the limit is 3."},
+		"selections of all operations": {"query A { user { id id id id } } query B { user { id id id id } }", "The operations have 10 selections together; the limit is 9."},
+		"all operations, at the limit": {"query A { user { id id id id } } query B { user { id id id } }", "several operations"},
+		"fragments, at the limit":      {"{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ping }", ""},
+		"fragments":                    {"{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...D } fragment D on Query { ping }", "The document has 4 fragments; the limit is 3."},
+		"depth of the introspection":   {`{ __type(name: "User") { fields { type { ofType { ofType { name } } } } } }`, ""},
+		"data around introspection":    {`{ __type(name: "User") { name } user { best { best { __typename } } } }`, "The operation nests fields 4 deep; the limit is 3."},
 		"a circle":                     {"{ user { ...A } } fragment A on User { best { ...A } }", `Cannot spread fragment "A" within itself.`},
 		"a circle of three":            {"{ user { ...A } } fragment A on User { ...B } fragment B on User { id ...C } fragment C on User { ...A }", `Cannot spread fragment "A" within itself.`},
 		"a circle nobody asks for":     {"{ ping } fragment A on User { ...A ...A }", `Cannot spread fragment "A" within itself.`},
@@ -86,6 +92,9 @@ func TestADocumentOverALimitIsToldTheLimitAndItsOwnNumber(t *testing.T) {
 			wantCode := tooComplex
 			if !strings.Contains(test.want, "the limit is") {
 				wantCode = validationFailed
+			}
+			if test.want == "several operations" {
+				test.want = "The document has several operations: name the one to run in operationName."
 			}
 			if test.want == "String! cannot" {
 				test.want = `Expected value of type "String!", found a list.`
@@ -107,6 +116,7 @@ func TestTheDefaultLimits(t *testing.T) {
 		"30 aliases":       {"{user{" + each(30, "a#:id ") + "}}", "{user{" + each(31, "a#:id ") + "}}"},
 		"20 root fields":   {"{" + strings.Repeat("ping ", 20) + "}", "{" + strings.Repeat("ping ", 21) + "}"},
 		"20 directives":    {"{user{" + strings.Repeat("id@skip(if:true) ", 20) + "}}", "{user{" + strings.Repeat("id@skip(if:true) ", 21) + "}}"},
+		"50 fragments":     {"{user{" + each(50, "...F# ") + "}}" + each(50, "fragment F# on User{id}"), "{user{" + each(51, "...F# ") + "}}" + each(51, "fragment F# on User{id}")},
 		"1,000 selections": {"{user{" + strings.Repeat("...F ", 9) + "}}fragment F on User{" + strings.Repeat("id ", 110) + "}", "{user{" + strings.Repeat("...F ", 9) + "}}fragment F on User{" + strings.Repeat("id ", 111) + "}"},
 		"cost 2,000":       {"{users(first:999){edges{node{id}}}}", "{users(first:1000){edges{node{id}}}}"},
 		"pages of 20":      {"{users{edges{node{friends(first:96){best{id}}}}}}", "{users{edges{node{friends(first:97){best{id}}}}}}"},
@@ -281,12 +291,14 @@ func TestIntrospectionIsBounded(t *testing.T) {
 		document string
 		want     string
 	}{
-		"two lists":           {`{ __type(name: "User") { fields { type { fields { name } } } } }`, ""},
-		"three lists":         {`{ __type(name: "User") { fields { type { fields { type { fields { name } } } } } } }`, tooComplex},
-		"three, by fragments": {`{ __schema { types { ...A } } } fragment A on __Type { fields { type { ...B } } } fragment B on __Type { interfaces { possibleTypes { name } } }`, tooComplex},
-		"five aliases":        {`{ __schema { types { ` + each(5, "a#:name ") + `} } }`, ""},
-		"six aliases":         {`{ __schema { types { ` + each(6, "a#:name ") + `} } }`, tooComplex},
-		"several types":       {`{ ` + each(4, `t#: __type(name: "User") { a: name b: name }`) + `}`, ""},
+		"two lists":            {`{ __type(name: "User") { fields { type { fields { name } } } } }`, ""},
+		"as deep as the tools": {`{ __type(name: "User") { ` + strings.Repeat("ofType { ", 13) + "name" + strings.Repeat(" }", 14) + " }", ""},
+		"deeper":               {`{ __type(name: "User") { ` + strings.Repeat("ofType { ", 14) + "name" + strings.Repeat(" }", 15) + " }", tooComplex},
+		"three lists":          {`{ __type(name: "User") { fields { type { fields { type { fields { name } } } } } } }`, tooComplex},
+		"three, by fragments":  {`{ __schema { types { ...A } } } fragment A on __Type { fields { type { ...B } } } fragment B on __Type { interfaces { possibleTypes { name } } }`, tooComplex},
+		"five aliases":         {`{ __schema { types { ` + each(5, "a#:name ") + `} } }`, ""},
+		"six aliases":          {`{ __schema { types { ` + each(6, "a#:name ") + `} } }`, tooComplex},
+		"several types":        {`{ ` + each(4, `t#: __type(name: "User") { a: name b: name }`) + `}`, ""},
 	}
 	h, _ := toyHandler(t)
 	for name, test := range tests {

@@ -23,10 +23,11 @@ type Limits struct {
 	Tokens     int // 1,000, comments included
 	Nesting    int // of brackets of any kind; 100
 	Directives int // 20
-	Depth      int // of fields within fields; 15, which the standard introspection query just needs
+	Fragments  int // that are defined; 50
+	Depth      int // of fields within fields, introspection aside; 15
 	Aliases    int // 30
 	RootFields int // 20
-	Fields     int // selections of any kind; 1,000
+	Fields     int // selections of any kind, in all operations together; 1,000
 	Cost       int // objects and lists that may have to be fetched; 2,000
 	PageSize   int // what a list costs that takes `first` or `last` and is given neither; 20
 
@@ -48,9 +49,12 @@ const (
 
 // introspectionLists bounds how often lists of types, fields and the like nest below `__schema` and `__type`, and
 // introspectionAliases how many aliases there are: the two by which a short text asks for a huge answer.
+// introspectionDepth bounds how deep its fields nest; the standard introspection query just needs it, whatever the limit
+// for data is.
 const (
 	introspectionLists   = 2
 	introspectionAliases = 5
+	introspectionDepth   = 15
 )
 
 func (l Limits) withDefaults() Limits {
@@ -60,6 +64,7 @@ func (l Limits) withDefaults() Limits {
 	l.Tokens = cmp.Or(l.Tokens, 1_000)
 	l.Nesting = cmp.Or(l.Nesting, 100)
 	l.Directives = cmp.Or(l.Directives, 20)
+	l.Fragments = cmp.Or(l.Fragments, 50)
 	l.Depth = cmp.Or(l.Depth, 15)
 	l.Aliases = cmp.Or(l.Aliases, 30)
 	l.RootFields = cmp.Or(l.RootFields, 20)
