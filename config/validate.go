@@ -86,7 +86,7 @@ func (s *Settings) validateConnections(f *Faults) {
 	if s.MaxHeaderBytes < minHeaderBytes || s.MaxHeaderBytes > maxHeaderBytes {
 		f.add("LATCHKEY_MAX_HEADER_BYTES", "not from %d to %d", minHeaderBytes, maxHeaderBytes)
 	}
-	if s.WriteTimeout >= minTimeout && s.WriteTimeout <= s.OperationTimeout {
+	if s.WriteTimeout >= minTimeout && s.WriteTimeout <= s.OperationTimeout && s.OperationTimeout <= maxOperation {
 		f.add("LATCHKEY_WRITE_TIMEOUT", "not longer than LATCHKEY_OPERATION_TIMEOUT: the answer to a slow operation would be cut off")
 	}
 }

@@ -114,6 +114,7 @@ func deliverable(ctx context.Context, delivery model.TokenDelivery) error {
 // deliver returns the answer with a pair and puts its refresh token where it was asked for. kept says that the cookie
 // holds its predecessor: with the successor in the body, that one goes.
 func deliver(ctx context.Context, pair auth.Pair, delivery model.TokenDelivery, kept bool) *model.TokenPair {
+	vouch(ctx)
 	answer := toTokenPair(pair)
 	switch {
 	case delivery == model.TokenDeliveryCookie:

@@ -43,16 +43,85 @@ func TestTheStoreHoldsToItsWeight(t *testing.T) {
 	for i := range 50 {
 		d := s.add(&document{text: fmt.Sprint(i), weight: i})
 		s.name(d, sha256.Sum256([]byte(d.text)))
-		if s.weight > s.limit {
-			t.Fatalf("after %d: %d of %d", i, s.weight, s.limit)
+		if i%3 > 0 {
+			s.byText([]byte(d.text))
+		}
+		if i%3 > 1 {
+			s.vouch(d)
+		}
+		checkStore(t, s)
+	}
+}
+
+// checkStore compares what a store says of itself with what is in it.
+func checkStore(t *testing.T, s *documents) {
+	t.Helper()
+	total, kept := 0, 0
+	for c := range classes {
+		sum := 0
+		for at := s.recent[c].Front(); at != nil; at = at.Next() {
+			e := at.Value.(*entry)
+			if e.class != c || e.at != at || s.texts[e.text] != e || e.named && s.hashes[e.hash] != e || e.vouched.Load() != (c == vouched) {
+				t.Fatalf("class %d has %q, whose place is another", c, e.text)
+			}
+			sum += e.document.weight
+			kept++
+		}
+		if sum != s.weight[c] || sum > s.share(c) {
+			t.Fatalf("class %d has a weight of %d, says it is %d, and may have %d", c, sum, s.weight[c], s.share(c))
+		}
+		total += sum
+	}
+	if total > s.limit || len(s.texts) != kept || len(s.hashes) > kept {
+		t.Fatalf("%d of %d; %d texts and %d hashes of %d", total, s.limit, len(s.texts), len(s.hashes), kept)
+	}
+}
+
+// TestStrangersPushOutOnlyWhatNobodyVouchedFor also shows that they cannot push out with documents that are sent once what is
+// sent again and again.
+func TestStrangersPushOutOnlyWhatNobodyVouchedFor(t *testing.T) {
+	s := newDocuments(4_000)
+	for i := range 10 {
+		for _, kind := range []string{"known", "often", "once"} {
+			d := s.add(&document{text: fmt.Sprint(kind, i), weight: 100})
+			switch kind {
+			case "known":
+				s.vouch(d)
+			case "often":
+				s.byText([]byte(d.text))
+			}
 		}
 	}
-	sum := 0
-	for at := s.recent.Front(); at != nil; at = at.Next() {
-		sum += at.Value.(*entry).weight
+	count := func(kind string) (n int) {
+		for text := range s.texts {
+			if strings.HasPrefix(text, kind) {
+				n++
+			}
+		}
+		return n
 	}
-	if sum != s.weight || len(s.texts) != s.recent.Len() || len(s.hashes) != s.recent.Len() {
-		t.Errorf("weight %d of %d; %d texts and %d hashes of %d", s.weight, sum, len(s.texts), len(s.hashes), s.recent.Len())
+	for i := range 1_000 {
+		s.add(&document{text: fmt.Sprint("flood", i), weight: 50})
+		checkStore(t, s)
+	}
+	if count("known") != 10 || count("often") != 10 || count("once") != 0 {
+		t.Errorf("after a flood: %d, %d, %d are left", count("known"), count("often"), count("once"))
+	}
+	for i := range 1_000 {
+		for range 5 {
+			s.add(&document{text: fmt.Sprint("flood", i), weight: 50})
+		}
+		checkStore(t, s)
+	}
+	if count("known") != 10 || count("often") != 0 {
+		t.Errorf("after one of documents sent again and again: %d, %d are left", count("known"), count("often"))
+	}
+	for i := range 1_000 {
+		s.vouch(s.add(&document{text: fmt.Sprint("user", i), weight: 50}))
+		checkStore(t, s)
+	}
+	if count("known") != 0 || count("user") == 0 {
+		t.Errorf("after many documents of somebody known: %d, %d are left", count("known"), count("user"))
 	}
 }
 
@@ -75,8 +144,8 @@ func TestTheSameTextIsKeptOnce(t *testing.T) {
 	if second := s.add(&document{text: "a", weight: 10}); second != first {
 		t.Error("the second took the place of the first")
 	}
-	if s.weight != 10 {
-		t.Errorf("weight: got %d, want 10", s.weight)
+	if s.total() != 10 {
+		t.Errorf("weight: got %d, want 10", s.total())
 	}
 }
 
@@ -88,7 +157,11 @@ func TestTheStoreServesManyAtOnce(t *testing.T) {
 			for i := range 500 {
 				text := fmt.Sprint(i * worker % 97)
 				hash := sha256.Sum256([]byte(text))
-				s.name(s.add(&document{text: text, weight: 10}), hash)
+				d := s.add(&document{text: text, weight: 10})
+				s.name(d, hash)
+				if i%3 == 0 {
+					s.vouch(d)
+				}
 				if d := s.byText([]byte(text)); d != nil && d.text != text {
 					t.Errorf("got %q for %q", d.text, text)
 				}
@@ -99,6 +172,7 @@ func TestTheStoreServesManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	checkStore(t, s)
 }
 
 // TestTheBoundIsOneOfMemory fills the store with the documents that take most, and looks at the heap.
@@ -121,7 +195,7 @@ func TestTheBoundIsOneOfMemory(t *testing.T) {
 			s := newDocuments(limit)
 			before := heap()
 			kept := 0
-			for i := 0; kept == s.recent.Len(); i++ { // until one had to go
+			for i := 0; kept == len(s.texts); i++ { // until one had to go
 				d, errs := c.compile(padded(text, i))
 				if errs != nil {
 					t.Fatal(errs)
@@ -130,7 +204,7 @@ func TestTheBoundIsOneOfMemory(t *testing.T) {
 				kept++
 			}
 			grown := heap() - before
-			t.Logf("%d documents of %d bytes: %d kB of %d kB", s.recent.Len(), len(text), grown>>10, limit>>10)
+			t.Logf("%d documents of %d bytes: %d kB of %d kB", len(s.texts), len(text), grown>>10, limit>>10)
 			if grown > limit {
 				t.Errorf("the heap grew by %d bytes, the limit is %d", grown, limit)
 			}

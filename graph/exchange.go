@@ -19,7 +19,8 @@ type exchange struct {
 
 	headerMu sync.Mutex
 	header   http.Header
-	jar      jar // only mutations use it, and they run one after the other
+	jar      jar  // only mutations use it, and they run one after the other
+	vouched  bool // likewise
 
 	timed atomic.Pointer[timed] // nil until somebody waits
 }
@@ -89,6 +90,14 @@ func (x *exchange) Value(key any) any {
 func (x *exchange) end() {
 	if t := x.timed.Load(); t != nil {
 		t.cancel()
+	}
+}
+
+// vouch notes that the request under way had a password or a token that is good: strangers, who have none, must not push out the
+// document that it is in.
+func vouch(ctx context.Context) {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		x.vouched = true
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"latchkey/auth"
 	"latchkey/fault"
 )
 
@@ -101,7 +102,8 @@ func refuse(status int, kind fault.Kind, message string) *refusal {
 }
 
 // run answers a request that could be read.
-func (h *handler) run(ctx context.Context, r *http.Request, req *request) (a answer, refused *refusal) {
+func (h *handler) run(x *exchange, r *http.Request, req *request) (a answer, refused *refusal) {
+	var ctx context.Context = x
 	d, refused := h.documentFor(req)
 	if refused != nil {
 		return answer{}, refused
@@ -139,7 +141,16 @@ func (h *handler) run(ctx context.Context, r *http.Request, req *request) (a ans
 	if operation == nil {
 		operation = h.compiler.operationContext(d, op, variables)
 	}
-	return h.execute(ctx, operation), nil
+	a = h.execute(ctx, operation)
+	if !d.vouched.Load() && (x.vouched || isSignedIn(ctx)) {
+		h.documents.vouch(d)
+	}
+	return a, nil
+}
+
+func isSignedIn(ctx context.Context) bool {
+	_, err := auth.CallerFrom(ctx)
+	return err == nil
 }
 
 // execute runs an operation.

@@ -48,6 +48,7 @@ func (r *mutationResolver) TokenVerify(ctx context.Context, token string) (*mode
 	if err != nil {
 		return nil, err
 	}
+	vouch(ctx)
 	return toVerifiedToken(inspected), nil
 }
 
@@ -62,6 +63,7 @@ func (r *mutationResolver) TokenRevoke(ctx context.Context, refresh *string) (bo
 	if _, err := r.Auth.Logout(ctx, refresh); err != nil {
 		return false, given.refused(err)
 	}
+	vouch(ctx)
 	given.ended()
 	return true, nil
 }

@@ -2,7 +2,6 @@ package graph
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,7 +117,7 @@ func (f *fixedHeader) set(header http.Header, media string) {
 }
 
 // answer reads a request and runs it.
-func (h *handler) answer(ctx context.Context, r *http.Request, acceptable bool, buf *buffer) (a answer, refused *refusal) {
+func (h *handler) answer(ctx *exchange, r *http.Request, acceptable bool, buf *buffer) (a answer, refused *refusal) {
 	// For faults in reading and checking; execute recovers by itself.
 	defer func() {
 		v := recover()
