@@ -22,6 +22,7 @@ import (
 	"latchkey/auth/password"
 	"latchkey/auth/token"
 	"latchkey/config"
+	"latchkey/graph"
 	"latchkey/store"
 )
 
@@ -40,7 +41,8 @@ type App struct {
 	tracing   *tracing     // nil where nobody asks for them
 	metering  net.Listener // of the metrics; nil until Listen
 	now       func() time.Time
-	hashSlots int // how many passwords are hashed at once
+	trusted   *graph.Trusted // nil: there are none, or they were not read yet
+	hashSlots int            // how many passwords are hashed at once
 
 	certificate *certificate // nil: without TLS, or not read yet
 }

@@ -15,7 +15,7 @@ import (
 
 // Handler returns the whole HTTP face: every path the server answers is on this page.
 func (a *App) Handler() (http.Handler, error) {
-	schema, err := graph.NewSchema(&graph.Resolver{Auth: a.Auth})
+	schema, err := graph.NewSchema(a.resolver())
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
@@ -31,15 +31,13 @@ func (a *App) Handler() (http.Handler, error) {
 		begin = a.tracing.operation
 	}
 	identify := auth.Middleware(a.Auth, a.Settings.AuthHeaderTypes...)
-	mux.Handle("/graphql", identify(graph.NewHandler(graph.Options{
-		Schema:        schema,
-		Introspection: a.Settings.IntrospectionOn(),
-		RequestID:     requestID,
-		Logger:        a.Logger,
-		Browsers:      browsers,
-		Begin:         begin,
-		Limits:        limits(a.Settings),
-	})))
+	options := a.graphOptions()
+	options.Schema, options.Browsers, options.Begin = schema, browsers, begin
+	if err := a.ReadTrustedDocuments(); err != nil {
+		return nil, err
+	}
+	options.Trusted = a.trusted
+	mux.Handle("/graphql", identify(graph.NewHandler(options)))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))
 	}
@@ -74,6 +72,41 @@ func (a *App) Handler() (http.Handler, error) {
 	mux.HandleFunc("GET /readyz", a.ready)
 
 	return a.around(mux), nil
+}
+
+// ReadTrustedDocuments reads the documents of LATCHKEY_TRUSTED_DOCUMENTS, unless that was done. Handler does it, too; a command calls it
+// first to find a fault in them before it does anything else.
+func (a *App) ReadTrustedDocuments() error {
+	path := a.Settings.TrustedDocuments
+	if path == "" || a.trusted != nil {
+		return nil
+	}
+	schema, err := graph.NewSchema(a.resolver())
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	options := a.graphOptions()
+	options.Schema = schema
+	if a.trusted, err = graph.ReadTrusted(path, options); err != nil {
+		return fmt.Errorf("LATCHKEY_TRUSTED_DOCUMENTS: %w", err)
+	}
+	a.Logger.Info("only trusted documents run", "operations", a.trusted.Len())
+	return nil
+}
+
+// graphOptions returns the options of the GraphQL endpoint, but for the schema and what is not of one document.
+func (a *App) graphOptions() graph.Options {
+	return graph.Options{
+		Introspection: a.Settings.IntrospectionOn(),
+		RequestID:     requestID,
+		Logger:        a.Logger,
+		Limits:        limits(a.Settings),
+	}
+}
+
+// resolver returns what the resolvers call.
+func (a *App) resolver() *graph.Resolver {
+	return &graph.Resolver{Auth: a.Auth}
 }
 
 // limits returns what the settings say of what a GraphQL request may ask for.

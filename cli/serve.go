@@ -46,6 +46,9 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 		return explained(err, s)
 	}
 	defer a.Close() //nolint:errcheck // the process ends
+	if err := a.ReadTrustedDocuments(); err != nil {
+		return err
+	}
 	// The address first: a password must not be shown for a server that then does not start.
 	l, err := a.Listen(ctx)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -63,7 +66,7 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 		if s.TLS() {
 			base, options = byName(base, a.CertificateHost, s.TLSCertFile)
 		}
-		if err := welcome(env.Stdout, base, options, password, s.GraphiQLOn()); err != nil {
+		if err := welcome(env.Stdout, base, options, password, s); err != nil {
 			return fmt.Errorf("show the first superuser's password: %w; `latchkey createsuperuser` makes another one", err)
 		}
 	}
@@ -72,9 +75,13 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 
 // welcome shows the first superuser's password, once, and how to go on.
 // options are those that curl needs to reach base.
-func welcome(w io.Writer, base, options, password string, graphiql bool) error {
+func welcome(w io.Writer, base, options, password string, s *config.Settings) error {
 	query := fmt.Sprintf(`mutation { tokenObtain(username: %q, password: %q) { access refresh } }`, app.FirstSuperuser, password)
-	body, err := json.Marshal(map[string]string{"query": query})
+	path, content := "/graphql", map[string]string{"query": query}
+	if s.TrustedDocuments != "" { // this one may not be among them
+		path, content = "/api/token/", map[string]string{"username": app.FirstSuperuser, "password": password}
+	}
+	body, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}
@@ -86,11 +93,11 @@ The database was empty, so a superuser was made. The password is shown this once
 
 Sign in:
 
-    curl -s%s %s/graphql -H 'Content-Type: application/json' \
+    curl -s%s %s -H 'Content-Type: application/json' \
       -d '%s'
 
-`, app.FirstSuperuser, password, options, base, body)
-	if graphiql {
+`, app.FirstSuperuser, password, options, base+path, body)
+	if s.GraphiQLOn() {
 		text += fmt.Sprintf("GraphiQL: %s/\n\n", base)
 	}
 	_, err = io.WriteString(w, text)

@@ -85,15 +85,15 @@ var table = map[Kind]Row{
 	},
 	KindValidationFailed: {
 		http.StatusBadRequest, "The request is not valid.",
-		"The document or its variables do not fit the schema.", "",
+		"The document or its variables do not fit the schema; or the document is not a trusted one where only those run.", "",
 	},
 	KindComplexityLimit: {
 		http.StatusBadRequest, "The document asks for too much.",
-		"The document passes a limit (tokens, depth, aliases, cost).", "",
+		"The request passes a limit (body, tokens, depth, aliases, cost): docs/limits.md.", "",
 	},
 	KindPersistedQueryMissing: {
 		http.StatusOK, "PersistedQueryNotFound",
-		"The hash of a persisted query is not known: send the document with it.", "",
+		"The hash of a persisted query is not known: send the document with it. Or no trusted document has the id.", "",
 	},
 	KindCSRFRejected: {
 		http.StatusForbidden, "The request was refused because a foreign page could have made it.",

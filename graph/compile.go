@@ -21,6 +21,15 @@ type compiler struct {
 	rules         *rules.Rules
 }
 
+func newCompiler(o Options, limits *Limits) *compiler {
+	return &compiler{
+		schema:        WithoutDefer(o.Schema.Schema()),
+		limits:        limits,
+		introspection: o.Introspection,
+		rules:         rulesFor(o.Introspection),
+	}
+}
+
 // compile returns the document, or why it cannot be run.
 func (c *compiler) compile(text string) (*document, gqlerror.List) {
 	tokens, refused := scan(text, c.limits)

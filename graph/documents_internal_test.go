@@ -12,7 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-func newCompiler(tb testing.TB) *compiler {
+func testCompiler(tb testing.TB) *compiler {
 	tb.Helper()
 	schema, err := gqlparser.LoadSchema(&ast.Source{Input: `
 		type Query { a(text: String, tags: [String]): A  b: String }
@@ -191,7 +191,7 @@ func TestTheBoundIsOneOfMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const limit = 4 << 20
-			c := newCompiler(t)
+			c := testCompiler(t)
 			s := newDocuments(limit)
 			before := heap()
 			kept := 0

@@ -11,7 +11,7 @@ import (
 // TestMeteringIsLinear counts the selections that are looked at: each that stands in the text once, however often the
 // fragments double.
 func TestMeteringIsLinear(t *testing.T) {
-	c := newCompiler(t)
+	c := testCompiler(t)
 	for _, levels := range []int{1, 10, 60, 95} {
 		text := "{ ...F0 }"
 		for i := range levels {

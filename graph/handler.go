@@ -31,6 +31,8 @@ type Options struct {
 	Begin func(ctx context.Context, name, kind string) (context.Context, func(codes []string))
 	// Limits bounds what a request may ask for.
 	Limits Limits
+	// Trusted lets nothing else run. nil: any document may be sent.
+	Trusted *Trusted
 	// Browsers says which web pages may use the endpoint.
 	Browsers Browsers
 }
@@ -39,8 +41,9 @@ type Options struct {
 // and has no limit on what is sent or asked for. What is left of gqlgen is the code it generated.
 type handler struct {
 	schema    graphql.ExecutableSchema
-	compiler  compiler
+	compiler  *compiler
 	documents *documents
+	trusted   *Trusted
 	limits    Limits
 	requestID func(context.Context) string
 	logger    *slog.Logger
@@ -59,6 +62,7 @@ func NewHandler(o Options) http.Handler {
 	h := &handler{
 		schema:    o.Schema,
 		documents: newDocuments(limits.Cache),
+		trusted:   o.Trusted,
 		limits:    limits,
 		requestID: o.RequestID,
 		logger:    o.Logger,
@@ -67,12 +71,7 @@ func NewHandler(o Options) http.Handler {
 		fixed:     newFixedHeader(),
 		buffers:   sync.Pool{New: func() any { return new(buffer) }},
 	}
-	h.compiler = compiler{
-		schema:        WithoutDefer(o.Schema.Schema()),
-		limits:        &h.limits,
-		introspection: o.Introspection,
-		rules:         rulesFor(o.Introspection),
-	}
+	h.compiler = newCompiler(o, &h.limits)
 	h.presenter = h.present
 	if h.requestID == nil {
 		h.requestID = func(context.Context) string { return "" }

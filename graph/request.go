@@ -15,6 +15,7 @@ type request struct {
 	operationName []byte // likewise
 	variables     map[string]any
 	persisted     *persisted
+	documentID    []byte // likewise; of a trusted document
 }
 
 // requestReader reads the members of a request from JSON.
@@ -54,7 +55,7 @@ func readURLRequest(u *url.URL) (request, *refusal) {
 	if err != nil {
 		return request{}, badRequest("The query string of the URL is not well-formed.")
 	}
-	for _, name := range []string{"query", "operationName", "variables", "extensions"} {
+	for _, name := range []string{"query", "documentId", "operationName", "variables", "extensions"} {
 		if len(values[name]) > 1 {
 			return request{}, badRequest("The query string of the URL has " + name + " twice.")
 		}
@@ -67,6 +68,7 @@ func readURLRequest(u *url.URL) (request, *refusal) {
 		return request{}, badJSON("extensions", err)
 	}
 	r.req.document, r.req.operationName = []byte(values.Get("query")), []byte(values.Get("operationName"))
+	r.req.documentID = []byte(values.Get("documentId"))
 	if !utf8.Valid(r.req.document) {
 		return request{}, badRequest("The document is not valid UTF-8.")
 	}
@@ -89,7 +91,7 @@ func (r *requestReader) within(text string, read func() error) (err error) {
 
 // body reads the object that is a request.
 func (r *requestReader) body() error {
-	var seen struct{ query, operationName, variables, extensions bool }
+	var seen struct{ query, documentID, operationName, variables, extensions bool }
 	once := func(flag *bool) error {
 		if *flag {
 			return r.json.duplicate()
@@ -101,6 +103,8 @@ func (r *requestReader) body() error {
 		switch string(name) {
 		case "query":
 			return cmp.Or(once(&seen.query), r.text("query", &r.req.document))
+		case "documentId", "doc_id": // as GraphQL over HTTP has it, and as Relay's clients do
+			return cmp.Or(once(&seen.documentID), r.id(&r.req.documentID))
 		case "operationName":
 			return cmp.Or(once(&seen.operationName), r.text("operationName", &r.req.operationName))
 		case "variables":
@@ -125,6 +129,17 @@ func (r *requestReader) text(name string, into *[]byte) error {
 	if v != nil {
 		r.wrong = badRequest("The member " + name + " must be a string.")
 	}
+	return err
+}
+
+// id reads a member that names a document if it is a string. Else it is one of those that are skipped.
+func (r *requestReader) id(into *[]byte) error {
+	if r.json.peek() == '"' {
+		text, err := r.json.string()
+		*into = text
+		return err
+	}
+	_, err := r.json.value(2)
 	return err
 }
 
@@ -162,7 +177,7 @@ func (r *requestReader) complete() (request, *refusal) {
 	if r.wrong != nil {
 		return request{}, r.wrong
 	}
-	if len(r.req.document) == 0 && r.req.persisted == nil {
+	if len(r.req.document) == 0 && len(r.req.documentID) == 0 && r.req.persisted == nil {
 		return request{}, badRequest("The request has no document: put one into query.")
 	}
 	return r.req, nil

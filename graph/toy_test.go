@@ -164,3 +164,21 @@ func encode(tb testing.TB, v any) string {
 	}
 	return strings.TrimSpace(b.String())
 }
+
+// leaves returns the names of the fields of a selection set, every spread followed.
+func leaves(set ast.SelectionSet, doc *ast.QueryDocument) []string {
+	var names []string
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.Field:
+			names = append(append(names, selection.Name), leaves(selection.SelectionSet, doc)...)
+		case *ast.InlineFragment:
+			names = append(names, leaves(selection.SelectionSet, doc)...)
+		case *ast.FragmentSpread:
+			if f := doc.Fragments.ForName(selection.Name); f != nil {
+				names = append(names, leaves(f.SelectionSet, doc)...)
+			}
+		}
+	}
+	return names
+}
