@@ -241,7 +241,7 @@ func (s *Settings) limitTable() []Setting {
 }
 
 // limit is a setting that is a number within bounds. The upper one keeps a mistake from switching a protection off:
-// at the largest values of all a hostile request still costs well below a second.
+// at the largest values of all a hostile request costs some 20 ms.
 type limit struct {
 	variable     string
 	value        *int

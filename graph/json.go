@@ -10,6 +10,9 @@ import (
 // maxJSONDepth bounds how deep the values of a request nest. No input of the schema comes near it.
 const maxJSONDepth = 64
 
+// maxJSONValues bounds how many values of any kind a request has: most of the cost of one is in making them.
+const maxJSONValues = 10_000
+
 // jsonError says what is wrong with a JSON text and at which byte, and never shows a piece of it: a password may
 // stand where the mistake is.
 type jsonError struct {
@@ -23,8 +26,10 @@ func (e *jsonError) Error() string { return e.text + " (at byte " + strconv.Itoa
 // Unicode (no invalid UTF-8 and no lone surrogate, which encoding/json would both turn into U+FFFD, so that two
 // passwords would become one), nesting is bounded, and nothing may follow. Numbers keep their digits.
 type jsonReader struct {
-	text []byte
-	at   int
+	text   []byte
+	at     int
+	most   int // values that are read; 0: as many as there are
+	values int
 }
 
 // newJSONReader returns a reader of text, or an error when text is not UTF-8.
@@ -81,6 +86,9 @@ func (r *jsonReader) end() error {
 
 // value reads any value: map[string]any, []any, string, json.Number, bool or nil.
 func (r *jsonReader) value(depth int) (any, error) {
+	if r.values++; r.most > 0 && r.values > r.most {
+		return nil, r.fail("The JSON text has more than " + strconv.Itoa(r.most) + " values")
+	}
 	switch c := r.peek(); c {
 	case '{':
 		return r.object(depth)

@@ -33,6 +33,7 @@ func readBodyRequest(body []byte) (request, *refusal) {
 	if r.json, err = newJSONReader(body); err != nil {
 		return request{}, badJSON("body", err)
 	}
+	r.json.most = maxJSONValues
 	switch r.json.peek() {
 	case '{':
 	case '[':

@@ -292,6 +292,9 @@ func TestABodyThatIsNoRequestIsRefused(t *testing.T) {
 		"NaN":                            {`{"query":"{ ping }","variables":{"n":NaN}}`, parseFailed},
 		"a word cut short":               {`{"query":"{ ping }","variables":{"n":tru}}`, parseFailed},
 		"a comment":                      {`{"query":"{ ping }"/* hunter2 */}`, parseFailed},
+		"too many variables":             {`{"query":"{ ping }","variables":{` + each(10_000, `"v#":1,`) + `"v":1}}`, parseFailed},
+		"too many of a list":             {`{"query":"{ ping }","variables":{"v":[` + strings.Repeat("1,", 10_000) + `1]}}`, parseFailed},
+		"too many of what is skipped":    {`{"query":"{ ping }","other":[` + strings.Repeat("1,", 10_000) + `1]}`, parseFailed},
 		"variables nested deep":          {`{"query":"{ ping }","variables":{"v":` + deep(70) + `}}`, parseFailed},
 		"another member nested deep":     {`{"query":"{ ping }","other":` + deep(100_000) + `}`, parseFailed},
 		"objects nested deep":            {`{"query":"{ ping }","v":` + strings.Repeat(`{"a":`, 70) + `1` + strings.Repeat(`}`, 70) + `}`, parseFailed},
@@ -325,6 +328,7 @@ func TestABodyIsTakenInAnyFormThatJSONAllows(t *testing.T) {
 		"other extensions":      `{"query":"{ ping }","extensions":{"clientLibrary":{"name":"x"}}}`,
 		"no persisted query":    `{"query":"{ ping }","extensions":{"persistedQuery":null}}`,
 		"escapes":               `{"\u0071uery":"\u007b\u0020ping\n\t}"}`,
+		"many values":           `{"query":"{ ping }","variables":{"v":[` + strings.Repeat("1,", 9_900) + `1]}}`,
 		"a variable too many":   `{"query":"{ ping }","variables":{"unused":1}}`,
 		"extensions of a batch": `{"query":"{ ping }","extensions":{"a":[[[[1]]]]}}`,
 	} {
