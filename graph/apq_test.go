@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/auth"
 	"latchkey/graph"
+	"latchkey/graph/model"
 )
 
 const notFound = "PERSISTED_QUERY_NOT_FOUND"
@@ -92,6 +95,57 @@ func TestADocumentThatIsRefusedIsNotKept(t *testing.T) {
 		}
 		if got := post(t, h, persisted("", hashOf(document))); got.code() != notFound {
 			t.Errorf("%s, by hash: got %s", name, got.body)
+		}
+	}
+}
+
+// TestAFloodOfDocumentsLeavesThoseOfClients has a client that signs in, one that is signed in, and one of which nothing is known but
+// that it comes again; and a stranger with forty times as many documents as there is room for.
+func TestAFloodOfDocumentsLeavesThoseOfClients(t *testing.T) {
+	const signIn, me, often = `mutation { tokenObtain(username: "a", password: "b") { accessExpiresIn } }`, "{ protected }", "{ x: __typename }"
+	good := func(ctx context.Context, _, _ string) (*model.TokenPair, error) {
+		graph.Vouch(ctx) // as delivery does
+		return &model.TokenPair{AccessExpiresIn: 1}, nil
+	}
+	h := graph.NewHandler(graph.Options{Schema: newSchema(stubs{tokenObtain: good}), Limits: graph.Limits{Cache: 200_000}})
+	signedIn := func(body string) reply {
+		r := newPost(body)
+		return do(t, h, r.WithContext(auth.WithCaller(r.Context(), &auth.Caller{UserID: "1"})))
+	}
+	post(t, h, persisted(signIn, hashOf(signIn)))
+	signedIn(persisted(me, hashOf(me)))
+	for range 2 {
+		post(t, h, persisted(often, hashOf(often)))
+	}
+	const documents = 2_000
+	for i := range documents {
+		document := fmt.Sprintf("{ a%d: __typename }", i)
+		if got := post(t, h, persisted(document, hashOf(document))); got.code() != "" {
+			t.Fatal(got.body)
+		}
+	}
+	for name, document := range map[string]string{"of who signs in": signIn, "of who is signed in": me, "of who came again": often} {
+		if got := post(t, h, persisted("", hashOf(document))); got.code() != "" {
+			t.Errorf("the document %s: got %s", name, got.body)
+		}
+	}
+	first, last := "{ a0: __typename }", fmt.Sprintf("{ a%d: __typename }", documents-1)
+	if got := post(t, h, persisted("", hashOf(first))); got.code() != notFound {
+		t.Errorf("the stranger's first: got %s", got.body)
+	}
+	if got := post(t, h, persisted("", hashOf(last))); got.code() != "" {
+		t.Errorf("the stranger's last: got %s", got.body)
+	}
+	// Nor can the stranger by asking for each again.
+	for i := range 400 {
+		document := fmt.Sprintf("{ b%d: __typename }", i)
+		for range 3 {
+			post(t, h, persisted(document, hashOf(document)))
+		}
+	}
+	for name, document := range map[string]string{"of who signs in": signIn, "of who is signed in": me} {
+		if got := post(t, h, persisted("", hashOf(document))); got.code() != "" {
+			t.Errorf("afterwards, the document %s: got %s", name, got.body)
 		}
 	}
 }
