@@ -199,7 +199,9 @@ func startHidden(t *testing.T) *hidden {
 		server.AddUser(fmt.Sprint("user", i))
 	}
 	got := s.as("root", "{ me { sessions { id isCurrent } } }", nil)
-	var data struct{ Me struct{ Sessions []struct{ ID string } } }
+	var data struct {
+		Me struct{ Sessions []struct{ ID string } }
+	}
 	if err := json.Unmarshal(got.Data, &data); err != nil || len(data.Me.Sessions) == 0 {
 		t.Fatalf("%v: %s", err, got.Body)
 	}

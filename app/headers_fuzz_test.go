@@ -1,0 +1,165 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/app"
+	"latchkey/config"
+	"latchkey/fault"
+	"latchkey/internal/testdb"
+	"latchkey/internal/testkit"
+)
+
+// fuzzed is a server that answers without a network, and the tokens of one session, which stay as they are.
+func fuzzed(f *testing.F) (answer func(*testing.T, *http.Request) testkit.Answer, access, refresh string) {
+	f.Helper()
+	a, _ := testkit.Open(f, testdb.SQLite(f), func(c *config.Settings) { c.RotateRefreshTokens = false })
+	handler, err := a.Handler()
+	if err != nil {
+		f.Fatal(err)
+	}
+	testkit.Serve(f, a, testkit.NotFollowing).AddUser("ada")
+	pair, err := a.Auth.Login(f.Context(), "ada", testkit.Password)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return func(t *testing.T, r *http.Request) testkit.Answer {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		got := testkit.Answer{Status: w.Code, Header: w.Header(), Body: w.Body.String()}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Status != http.StatusOK {
+			t.Fatalf("%d, %v: %s", got.Status, err, got.Body)
+		}
+		for _, e := range got.Errors {
+			code, _ := e.Extensions["code"].(string)
+			if !slices.Contains(fault.Kinds(), fault.Kind(code)) || code == string(fault.KindInternal) {
+				t.Fatalf("got %s", got.Body)
+			}
+		}
+		return got
+	}, pair.Access, pair.Refresh
+}
+
+func graphqlRequest(t *testing.T, document string) *http.Request {
+	body, err := json.Marshal(map[string]string{"query": document})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader(string(body)))
+	r.Host = "localhost:8000"
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+// FuzzAuthorization sends any Authorization headers. TOKEN stands for an access token, which counts after Bearer, alone
+// in the one header, and nowhere else.
+func FuzzAuthorization(f *testing.F) {
+	answer, access, refresh := fuzzed(f)
+	for _, seed := range [][2]string{
+		{"Bearer TOKEN", ""}, {" Bearer\tTOKEN ", ""}, {"Bearer TOKEN", "Bearer TOKEN"}, {"bearer TOKEN", ""}, {"BearerTOKEN", ""},
+		{"Bearer TOKEN x", ""}, {"Bearer TOKEN,", ""}, {"Basic TOKEN", ""}, {"Bearer REFRESH", ""}, {"Bearer", ""}, {"", "Bearer TOKEN"},
+		{"Bearer \xff\x00", ""}, {"Bearer TOKEN\u0085", ""}, {"Bearer a.b.c", ""}, {"Bearer " + strings.Repeat("a.", 9_000), ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		fill := strings.NewReplacer("TOKEN", access, "REFRESH", refresh)
+		headers := []string{fill.Replace(first)}
+		if second != "" {
+			headers = append(headers, fill.Replace(second))
+		}
+		r := graphqlRequest(t, "{ protected __typename }")
+		r.Header["Authorization"] = headers
+		got := answer(t, r)
+		good := len(headers) == 1 && slices.Equal(strings.Fields(headers[0]), []string{"Bearer", access})
+		if strings.Contains(got.Body, "This view is protected") != good || good != (len(got.Errors) == 0) {
+			t.Fatalf("%q: got %s", headers, got.Body)
+		}
+		if !strings.Contains(got.Body, `"__typename":"Query"`) {
+			t.Fatalf("%q broke a public field: %s", headers, got.Body)
+		}
+	})
+}
+
+// FuzzCookie sends any Cookie and Origin headers. TOKEN stands for a refresh token. Only a cookie that has it gives a new
+// access token, and only to the server's own pages.
+func FuzzCookie(f *testing.F) {
+	answer, access, refresh := fuzzed(f)
+	for _, seed := range [][2]string{
+		{"latchkey-refresh=TOKEN", ""}, {"latchkey-refresh=TOKEN", "http://localhost:8000"}, {"latchkey-refresh=TOKEN", "null"},
+		{"latchkey-refresh=TOKEN", "https://localhost:8000"}, {`latchkey-refresh="TOKEN"`, ""}, {"a=b; latchkey-refresh=TOKEN; c", ""},
+		{"latchkey-refresh=TOKEN; latchkey-refresh=x", ""}, {"__Host-latchkey-refresh=TOKEN", ""}, {"latchkey-refresh=ACCESS", ""},
+		{"latchkey-refresh=", ""}, {"latchkey-refresh", ""}, {"=;=;", ""}, {"latchkey-refresh=\xff\x00;\r\n", ""},
+		{"latchkey-refresh=" + strings.Repeat("a", 5_000), ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, cookie, origin string) {
+		cookie = strings.NewReplacer("TOKEN", refresh, "ACCESS", access).Replace(cookie)
+		r := graphqlRequest(t, "mutation { tokenRefresh { access refresh } }")
+		r.Header["Cookie"] = []string{cookie}
+		if origin != "" {
+			r.Header["Origin"] = []string{origin}
+		}
+		got := answer(t, r)
+		if strings.Contains(got.Body, refresh) {
+			t.Fatalf("a script can read the refresh token: %s", got.Body)
+		}
+		signedIn := strings.Contains(got.Body, `"access":"ey`)
+		if signedIn && (!strings.Contains(cookie, "latchkey-refresh="+refresh) && !strings.Contains(cookie, `latchkey-refresh="`+refresh)) {
+			t.Fatalf("%q got a token: %s", cookie, got.Body)
+		}
+		if signedIn && origin != "" && origin != "http://localhost:8000" {
+			t.Fatalf("a page of %q got a token: %s", origin, got.Body)
+		}
+		for _, line := range got.Header["Set-Cookie"] {
+			if strings.ContainsAny(line, "\r\n\x00") || !strings.HasPrefix(line, "latchkey-refresh=") || !strings.Contains(line, "; HttpOnly") {
+				t.Fatalf("it sets %q", line)
+			}
+		}
+	})
+}
+
+// FuzzForwardedFor sends any X-Forwarded-For headers, over a proxy that is trusted and over one that is not.
+func FuzzForwardedFor(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"203.0.113.7", ""}, {"203.0.113.7, 10.0.0.2", "10.0.0.3"}, {"10.0.0.2", ""}, {"x, 203.0.113.7", ""}, {"203.0.113.7, x", ""},
+		{"::ffff:203.0.113.7", ""}, {"fe80::1%eth0", ""}, {"[2001:db8::1]:80", ""}, {"203.0.113.7:80", ""}, {",,,", ","}, {"\x00\xff", ""},
+		{strings.Repeat("10.0.0.1,", 5_000), ""}, {" 203.0.113.7 ", "\t10.0.0.9\t"}, {"010.0.0.1", ""}, {"1", ""},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	isProxy := func(a netip.Addr) bool { return proxies[0].Contains(a) || proxies[1].Contains(a) }
+	f.Fuzz(func(t *testing.T, first, second string) {
+		address := func(peer string, lines ...string) string {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = peer
+			r.Header["X-Forwarded-For"] = lines
+			return app.ClientAddress(r, proxies)
+		}
+		if got := address("198.51.100.1:1", first, second); got != "198.51.100.1" {
+			t.Fatalf("a stranger is believed to be %s", got)
+		}
+		got := address("10.0.0.1:1", first, second)
+		parsed, err := netip.ParseAddr(got)
+		if err != nil || parsed.Zone() != "" || parsed.Is4In6() {
+			t.Fatalf("got %q", got)
+		}
+		// The proxies write on the right: whatever a client claims on the left of its own address counts for nothing.
+		if !isProxy(parsed) {
+			if again := address("10.0.0.1:1", "192.0.2.1,"+first, second); again != got {
+				t.Fatalf("with more on the left: got %s instead of %s", again, got)
+			}
+		}
+		if with := address("10.0.0.1:1", first, second, "203.0.113.9"); with != "203.0.113.9" {
+			t.Fatalf("the last proxy's word was not taken: %s", with)
+		}
+	})
+}
