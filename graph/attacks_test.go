@@ -1,13 +1,9 @@
 package graph_test
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"latchkey/graph"
 )
 
 // hostileDocuments are documents that keep other servers busy for seconds, for years, or end them, by what is hostile in
@@ -85,26 +81,5 @@ func TestHostileDocumentsCostNothing(t *testing.T) {
 				t.Fatal("still busy")
 			}
 		})
-	}
-}
-
-// BenchmarkRefused is what it costs to refuse what is hostile: docs/limits.md has the figures. `-bench 'Refused/.*/largest'`
-// has them with every limit at its largest.
-func BenchmarkRefused(b *testing.B) {
-	largest := graph.Limits{
-		Body: 16 << 20, Document: 100_000, Tokens: 5_000, Directives: 500, Fragments: 500, Depth: 50, Aliases: 500, RootFields: 200,
-		Fields: 5_000, Cost: 1_000_000, Cache: 1,
-	}
-	requests := hostileBodies()
-	for name, document := range hostileDocuments() {
-		requests[name] = encode(b, map[string]string{"query": document})
-	}
-	names := slices.Sorted(maps.Keys(requests))
-	for _, name := range names {
-		for setting, limits := range map[string]graph.Limits{"default": {Cache: 1}, "largest": largest} {
-			b.Run(name+"/"+setting, func(b *testing.B) {
-				benchmark(b, graph.NewHandler(graph.Options{Schema: newToy(b), Introspection: true, Limits: limits}), requests[name])
-			})
-		}
 	}
 }

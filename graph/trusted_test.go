@@ -14,16 +14,16 @@ import (
 )
 
 // folder writes files, given as name, content, name, content, and returns the folder.
-func folder(t *testing.T, files ...string) string {
-	t.Helper()
-	dir := t.TempDir()
+func folder(tb testing.TB, files ...string) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	for i := 0; i < len(files); i += 2 {
 		path := filepath.Join(dir, files[i])
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(path, []byte(files[i+1]), 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return dir
