@@ -1,0 +1,55 @@
+/** What `createAuth` takes from around it, and what a test puts in its place. */
+export interface Environment {
+  /** Milliseconds that never go back; they need not pass while the machine sleeps. */
+  monotonic(): number;
+  /** Milliseconds since 1970. */
+  wall(): number;
+  setTimeout(done: () => void, milliseconds: number): unknown;
+  clearTimeout(timer: unknown): void;
+  /** The Web Locks of the origin; null where there are none. */
+  locks: Locks | null;
+  /** Opens a channel to the other tabs of the origin; null where there is none. */
+  openChannel: ((name: string) => Channel) | null;
+}
+
+/** The part of LockManager that is used. */
+export interface Locks {
+  request<T>(name: string, work: () => Promise<T>): Promise<T>;
+}
+
+/** The part of BroadcastChannel that is used. */
+export interface Channel {
+  onmessage: ((event: { data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
+/** surroundings are those of this very runtime. */
+export function surroundings(): Environment {
+  return {
+    monotonic: () => performance.now(),
+    wall: () => Date.now(),
+    setTimeout: (done, milliseconds) => setTimeout(done, milliseconds),
+    clearTimeout: (timer) => clearTimeout(timer as number),
+    locks: globalThis.navigator?.locks ?? null,
+    openChannel:
+      typeof BroadcastChannel === 'undefined'
+        ? null
+        : (name) => {
+            const channel = new BroadcastChannel(name) as Channel & { unref?(): void };
+            channel.unref?.(); // Node.js would wait for messages and not end
+            return channel;
+          },
+  };
+}
+
+/** untilAborted is the promise, or the abort of the signal, whichever comes first. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
