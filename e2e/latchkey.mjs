@@ -24,8 +24,9 @@ export function folder() {
   return mkdtempSync(join(work, 'test-'));
 }
 
-// start serves a Latchkey with a superuser and returns its port. LATCHKEY_BINARY names the program; else it is built.
-export async function start(t, settings = {}) {
+// install makes the database of a Latchkey, with a superuser, and returns what runs it: a program and its settings.
+// LATCHKEY_BINARY names the program; else it is built.
+export function install(settings = {}) {
   const work = folder();
   let binary = process.env.LATCHKEY_BINARY;
   if (!binary) {
@@ -41,18 +42,29 @@ export async function start(t, settings = {}) {
   execFileSync(binary, ['createsuperuser', '--username', username, '--email', '', '--password-stdin'], {
     env, input: password, stdio: ['pipe', 'ignore', 'inherit'],
   });
+  return { binary, env };
+}
+
+// serve serves what is installed until the test ends, and returns its port and how to stop it before.
+export async function serve(t, { binary, env }) {
   const server = spawn(binary, ['serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  t.after(async () => {
+  const stop = async () => {
     server.kill();
     if (server.exitCode === null) await once(server, 'exit');
-  });
+  };
+  t.after(stop);
   for await (const line of createInterface({ input: server.stderr })) {
     const entry = line.startsWith('{') ? JSON.parse(line) : {};
     if (entry.msg !== 'listening') continue;
     server.stderr.resume();
-    return Number(entry.address.split(':').at(-1));
+    return { port: Number(entry.address.split(':').at(-1)), stop };
   }
   throw new Error('the server ended before it listened');
+}
+
+// start installs and serves a Latchkey, and returns its port.
+export async function start(t, settings) {
+  return (await serve(t, install(settings))).port;
 }
 
 // certificate makes a certificate that no browser trusts.
