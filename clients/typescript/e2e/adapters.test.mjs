@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
-import { Client, fetchExchange } from '@urql/core';
+import { Client, fetchExchange } from 'urql';
 import { GraphQLClient } from 'graphql-request';
 
 import { createAuth } from '@latchkey/client';
