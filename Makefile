@@ -62,6 +62,13 @@ graphiql: ## Build the GraphiQL page that is embedded (needs Node.js)
 	npm ci
 	npm run build
 
+.PHONY: client
+client: ## Write the types of the schema that @latchkey/client exports (needs Node.js)
+	@go run . schema >clients/typescript/codegen/schema.graphql
+	cd clients/typescript/codegen
+	npm ci
+	npm run generate
+
 .PHONY: verify
 verify: ## Check that what is generated, and what go.mod lists, is up to date
 	@work=$$(mktemp -d)
@@ -76,11 +83,12 @@ verify: ## Check that what is generated, and what go.mod lists, is up to date
 	$(MAKE) generate
 	if command -v npm >/dev/null; then
 		$(MAKE) graphiql
+		$(MAKE) client
 	elif [ -n "$${CI:-}" ]; then
 		echo 'verify: npm is not installed' >&2
 		exit 1
 	else
-		echo 'verify: not checked is web/dist, since npm is not installed' >&2
+		echo 'verify: not checked are web/dist and clients/typescript/src/schema.ts, since npm is not installed' >&2
 	fi
 	after=$$(snapshot)
 	GIT_OBJECT_DIRECTORY=$$work GIT_ALTERNATE_OBJECT_DIRECTORIES=$$objects git --no-pager diff --exit-code "$$before" "$$after" ||

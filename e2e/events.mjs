@@ -1,5 +1,6 @@
 // A reporter for Node.js's test runner that writes events the way `go test -json` does, one a line: one summary then
-// holds the tests of both. The tests of a file that drives a browser are the package e2e/browser, all others are e2e.
+// holds the tests of both. The tests of the client are the package clients/typescript; those of a file that drives a
+// browser are e2e/browser, all others are e2e.
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -36,5 +37,6 @@ export default async function* events(source) {
 }
 
 function packageOf(file) {
+  if (file.includes('/clients/typescript/')) return 'clients/typescript';
   return readFileSync(file, 'utf8').includes("from './browser.mjs'") ? 'e2e/browser' : 'e2e';
 }

@@ -1,5 +1,5 @@
 export default {
-  schema: '../../../cli/testdata/schema.graphql',
+  schema: 'schema.graphql', // of this very tree: `make client` writes it
   silent: true,
   generates: {
     '../src/schema.ts': {
