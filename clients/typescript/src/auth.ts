@@ -300,19 +300,17 @@ export function createAuth(options: AuthOptions): Auth {
 
   // --- Refreshing.
 
-  /** refreshOnce gives the same refresh to all who ask while it is under way; it ends with any change of the session. */
+  /** refreshOnce gives the same refresh to all who ask while it is under way, and none where the session changes before. */
   function refreshOnce(cause?: unknown): Promise<void> {
-    refreshing ??= Promise.race([change.promise, refreshInTurn(change, cause)]).finally(() => {
+    const asked = change;
+    const turn = async (): Promise<void> => {
+      if (change === asked) await hear();
+      if (change === asked) await exchange(cause);
+    };
+    refreshing ??= exclusively(turn).finally(() => {
       refreshing = null;
     });
     return refreshing;
-  }
-
-  async function refreshInTurn(asked: Deferred, cause: unknown): Promise<void> {
-    await exclusively(async () => {
-      if (change === asked) await hear();
-      if (change === asked) await exchange(cause);
-    });
   }
 
   /** exchange asks the server for the next pair. It returns when the session has changed, by itself or meanwhile. */

@@ -11,10 +11,7 @@ export interface Call {
   signal: AbortSignal;
 }
 
-/**
- * call sends one of the documents and returns the data of its root field. Whatever else comes of it is thrown: an
- * AuthError, or what `signal` was aborted with.
- */
+/** call sends one of the documents and returns the data of its root field. Whatever else comes of it is an AuthError. */
 export async function call(c: Call): Promise<unknown> {
   const headers: Record<string, string> = {
     Accept: 'application/graphql-response+json, application/json;q=0.9',
@@ -36,7 +33,6 @@ export async function call(c: Call): Promise<unknown> {
     response = await c.fetch(c.url, init);
     answer = await response.json();
   } catch (cause) {
-    if (signal.aborted) throw signal.reason;
     throw response ? unreadable(response) : new AuthError('The server cannot be reached.', { code: 'NETWORK_ERROR' }, { cause });
   }
   const error = answer?.errors?.[0];

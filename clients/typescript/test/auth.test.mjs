@@ -179,6 +179,14 @@ test('a long RATE_LIMITED rejects at once, and nothing is sent before its end', 
   assert.deepEqual(tab.states, [['signedIn', 'ada']]);
 });
 
+test('a new session is not limited by what the server said of the last one', async () => {
+  const { server, tab, first } = await signedIn();
+  server.next.push(refusal('RATE_LIMITED', { retryAfter: 60 }));
+  await assert.rejects(tab.renew(first), { code: 'RATE_LIMITED' });
+  await tab.signIn('bob', 'right');
+  assert.equal((await tab.refresh()).user.username, 'bob');
+});
+
 test('the status 429 of a proxy is RATE_LIMITED, too', async () => {
   const { server, tab, first } = await signedIn();
   server.next.push(() => new Response('slow down', { status: 429, headers: { 'Retry-After': '99' } }));

@@ -73,15 +73,41 @@ test('tabs that need a token at once take one refresh', async () => {
 
 test('a tab takes the token that another has refreshed, and knows how old it is', async () => {
   const { server, clock, one, other } = await twoTabs();
-  await one.refresh();
+  const release = server.hold();
+  const refreshed = one.refresh();
+  await clock.pass(5_000);
+  release();
+  await refreshed;
   await turns();
   assert.equal(await other.getAccessToken(), await one.getAccessToken());
-  await clock.pass(289_999);
+  await clock.pass(284_999);
   await other.getAccessToken();
   assert.equal(server.count('LatchkeyRefresh'), 1);
   await clock.pass(1);
   await other.getAccessToken();
   assert.equal(server.count('LatchkeyRefresh'), 2);
+});
+
+test('a tab whose turn comes before the message of the one before waits for it', async () => {
+  const world = new World();
+  const [slow, quick] = [world.tab({ ...cookie, latency: 40 }), world.tab(cookie)];
+  await slow.signIn('ada', 'right');
+  await turns();
+  const before = await quick.getAccessToken();
+  const [one, other] = await Promise.all([slow.renew(before), quick.renew(before)]);
+  assert.equal(one, other);
+  assert.equal(world.server.count('LatchkeyRefresh'), 1);
+});
+
+test('a message that does not come back is not waited for long', async () => {
+  const { world, server, clock, one } = await twoTabs();
+  const before = await one.getAccessToken();
+  world.letThrough = new Promise(() => {});
+  const renewed = one.renew(before);
+  await clock.pass(100);
+  assert.equal(server.count('LatchkeyRefresh'), 1);
+  await clock.pass(100);
+  assert.equal(await renewed, accessToken('id of ada', 2));
 });
 
 test('a tab whose turn comes when another has failed asks for itself', async () => {
@@ -134,6 +160,22 @@ test('a tab that has refreshed when it hears of the sign-out does not sign in ag
   assert.deepEqual(other.states.slice(-1), [['signedOut', 'SIGNED_OUT']]);
 });
 
+test('a third tab in which the news of both cross is signed out in the end', async () => {
+  const { world, one, other } = await twoTabs();
+  const third = world.tab(cookie);
+  await third.restore();
+  const refreshed = other.refresh();
+  while (world.messages.at(-1).news.session) await new Promise(setImmediate); // it asks what it has to hear, and then the server
+  let release;
+  world.letThrough = new Promise((done) => (release = done));
+  const out = one.signOut();
+  await turns();
+  release();
+  await Promise.all([refreshed, out]);
+  await turns();
+  for (const tab of [one, other, third]) assert.equal(tab.getState().reason, 'SIGNED_OUT');
+});
+
 test('the sign-in of another user is that of all tabs, and no request goes on in that name', async () => {
   const { server, clock, one, other } = await twoTabs();
   const before = await other.getAccessToken();
@@ -158,6 +200,13 @@ test('a session that was ended is over in all tabs, and each is told once, with 
   assert.deepEqual(answers, [null, null, null]);
   assert.deepEqual(one.states, [['signedOut', 'REVOKED']]);
   assert.deepEqual(other.states, [['signedOut', 'REVOKED']]);
+});
+
+test('the reason is what the server said, though it has removed the cookie by then', async () => {
+  const { server, one } = await twoTabs();
+  server.sessions.clear();
+  await one.renew(await one.getAccessToken(), { reason: 'EXPIRED' });
+  assert.deepEqual(one.states, [['signedOut', 'REVOKED']]);
 });
 
 test('where the cookie is gone, the reason is that of the refused request', async () => {

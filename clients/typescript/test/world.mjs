@@ -156,16 +156,19 @@ export class Server {
   }
 }
 
+// Messages take some turns to leave their tab, and then come to all others in the same order.
 class Channel {
   onmessage = null;
-  constructor(world, name) {
-    Object.assign(this, { world, name });
+  constructor(world, name, latency) {
+    Object.assign(this, { world, name, latency });
     world.channels.add(this);
   }
 
-  postMessage(message) {
+  async postMessage(message) {
     this.world.messages.push(message);
     const data = structuredClone(message);
+    for (let i = 0; i < this.latency; i++) await new Promise(setImmediate);
+    await this.world.letThrough;
     for (const other of this.world.channels) {
       if (other !== this && other.name === this.name) setImmediate(() => other.onmessage?.({ data }));
     }
@@ -181,10 +184,11 @@ export class World {
   server = new Server();
   channels = new Set();
   messages = [];
+  letThrough = undefined; // a promise that all messages wait for
   #locks = new Map();
 
   /** tab makes a session; `states` grows with all that its application is told. */
-  tab({ storage = 'memory', locks = true, channels = true } = {}) {
+  tab({ storage = 'memory', locks = true, channels = true, latency = 0 } = {}) {
     const { clock } = this;
     const auth = createAuth({
       url: 'https://auth.example/graphql',
@@ -196,7 +200,7 @@ export class World {
         setTimeout: (done, milliseconds) => clock.setTimeout(done, milliseconds),
         clearTimeout: (timer) => clock.clearTimeout(timer),
         locks: locks ? { request: (name, work) => this.#lock(name, work) } : null,
-        openChannel: channels ? (name) => new Channel(this, name) : null,
+        openChannel: channels ? (name) => new Channel(this, name, latency) : null,
       },
     });
     const states = [];
