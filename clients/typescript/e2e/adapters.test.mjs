@@ -27,7 +27,11 @@ const clients = {
     };
   },
   urql(auth) {
-    const client = new Client({ url: auth.url, exchanges: [authExchange(auth), fetchExchange], preferGetMethod: false });
+    const client = new Client({
+      url: auth.url,
+      exchanges: [authExchange(auth), fetchExchange],
+      preferGetMethod: false,
+    });
     return async (text) => {
       const sent = text.startsWith('mutation') ? client.mutation(text, {}) : client.query(text, {});
       const { data, error } = await sent.toPromise();

@@ -1,4 +1,4 @@
-// A Latchkey that can be stopped and started again behind one address, which notes what passes, and a page to go with it.
+// A Latchkey that can be stopped and started again behind one address, which notes what passes and serves a page, too.
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -50,7 +50,8 @@ class Front {
   }
 
   refused() {
-    return this.answers.filter(({ errors }) => errors?.some(({ extensions }) => extensions.code === 'UNAUTHENTICATED')).length;
+    return this.answers.filter(({ errors }) => errors?.some(({ extensions }) => extensions.code === 'UNAUTHENTICATED'))
+      .length;
   }
 
   /** direct asks Latchkey without a client and without being noted. */
@@ -85,7 +86,14 @@ class Front {
     this.#note(body);
     if (!this.#running) return response.writeHead(502).end('Bad gateway');
     try {
-      const onward = http.request({ host: '127.0.0.1', port: this.#running.port, method, path: url, headers, agent: false });
+      const onward = http.request({
+        host: '127.0.0.1',
+        port: this.#running.port,
+        method,
+        path: url,
+        headers,
+        agent: false,
+      });
       onward.end(body);
       const [answer] = await once(onward, 'response');
       const text = Buffer.concat(await answer.toArray());

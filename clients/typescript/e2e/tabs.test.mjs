@@ -69,7 +69,11 @@ const told = (page) => page.evaluate(() => window.told);
 const waitUntilTold = (page, what) => page.waitForFunction((w) => window.told.at(-1) === w, what);
 
 test('the session outlives a reload, and no script can read what keeps it', async (t) => {
-  const { latchkey, context, pages: [page] } = await setUp(t, { tabs: 1 });
+  const {
+    latchkey,
+    context,
+    pages: [page],
+  } = await setUp(t, { tabs: 1 });
   assert.equal(await page.evaluate(async () => (await auth.restore()).reason), 'NO_SESSION');
   await signIn(page);
   await load(page, latchkey);
@@ -104,7 +108,9 @@ test('new tabs restore the session at once, and take one refresh', async (t) => 
   await signIn(first);
   await first.close();
   for (const page of others) await load(page, latchkey);
-  const states = await Promise.all(others.map((page) => page.evaluate(async () => (await auth.restore()).user?.username)));
+  const states = await Promise.all(
+    others.map((page) => page.evaluate(async () => (await auth.restore()).user?.username)),
+  );
   assert.deepEqual(states, [username, username, username]);
   assert.equal(latchkey.count('LatchkeyRefresh'), 1);
 });
@@ -133,28 +139,42 @@ test('under use, tokens that live for a second are renewed in time, and the serv
   for (const page of pages) await page.evaluate(() => (window.enough = true));
   assert.deepEqual(await Promise.all(using), ['signedIn', 'signedIn']);
   for (const page of pages) assert.deepEqual(new Set(await told(page)), new Set([username]));
-  const succeeded = latchkey.answers.filter(({ data }) => data?.tokenRefresh).map(({ data }) => data.tokenRefresh.access);
+  const succeeded = latchkey.answers
+    .filter(({ data }) => data?.tokenRefresh)
+    .map(({ data }) => data.tokenRefresh.access);
   assert.equal(new Set(succeeded).size, succeeded.length, 'none was asked for twice');
 });
 
 test('signing out in one tab signs out of the other, without a request of it', async (t) => {
-  const { latchkey, pages: [one, other] } = await setUp(t);
+  const {
+    latchkey,
+    pages: [one, other],
+  } = await setUp(t);
   await signIn(one);
   await waitUntilTold(other, username);
   await one.evaluate(() => auth.signOut());
   await waitUntilTold(other, 'SIGNED_OUT');
   assert.equal(await other.evaluate(() => auth.getAccessToken()), null);
   assert.deepEqual(await told(one), [username, 'SIGNED_OUT']);
-  assert.deepEqual(latchkey.requests.map(({ operationName }) => operationName), ['LatchkeySignIn', 'LatchkeySignOut']);
+  assert.deepEqual(
+    latchkey.requests.map(({ operationName }) => operationName),
+    ['LatchkeySignIn', 'LatchkeySignOut'],
+  );
 });
 
 test('a session that was ended is over in both tabs, and each is told once, with the reason', async (t) => {
-  const { latchkey, context, pages: [one, other] } = await setUp(t);
+  const {
+    latchkey,
+    context,
+    pages: [one, other],
+  } = await setUp(t);
   await signIn(one);
   await waitUntilTold(other, username);
   const access = await one.evaluate(() => auth.getAccessToken());
   await latchkey.direct('mutation { sessionsRevokeAll(exceptCurrent: false) }', access);
-  await Promise.all([one, other, one].map((page) => page.evaluate(() => Promise.all([call('{ protected }'), call('{ me { id } }')]))));
+  await Promise.all(
+    [one, other, one].map((page) => page.evaluate(() => Promise.all([call('{ protected }'), call('{ me { id } }')]))),
+  );
   for (const page of [one, other]) {
     await waitUntilTold(page, 'REVOKED');
     assert.deepEqual(await told(page), [username, 'REVOKED']);
@@ -163,7 +183,10 @@ test('a session that was ended is over in both tabs, and each is told once, with
 });
 
 test('the sign-in of another user is that of all tabs', async (t) => {
-  const { latchkey, pages: [one, other] } = await setUp(t);
+  const {
+    latchkey,
+    pages: [one, other],
+  } = await setUp(t);
   await signIn(one);
   await waitUntilTold(other, username);
   const access = await one.evaluate(() => auth.getAccessToken());
@@ -176,7 +199,10 @@ test('the sign-in of another user is that of all tabs', async (t) => {
 });
 
 test('a new password goes on in both tabs', async (t) => {
-  const { latchkey, pages: [one, other] } = await setUp(t);
+  const {
+    latchkey,
+    pages: [one, other],
+  } = await setUp(t);
   await signIn(one);
   await waitUntilTold(other, username);
   const replacement = `${password} staple`;
@@ -190,10 +216,15 @@ test('a new password goes on in both tabs', async (t) => {
 });
 
 test('the programs of the README run', async (t) => {
-  const { latchkey, pages: [page] } = await setUp(t, { tabs: 1 });
+  const {
+    latchkey,
+    pages: [page],
+  } = await setUp(t, { tabs: 1 });
   const load = async (heading, more) => {
     const { code } = snippets.find((snippet) => snippet.heading === heading);
-    latchkey.files[`/${encodeURIComponent(heading)}.js`] = await bundle(code.replace('https://auth.example.org', latchkey.origin) + more);
+    latchkey.files[`/${encodeURIComponent(heading)}.js`] = await bundle(
+      code.replace('https://auth.example.org', latchkey.origin) + more,
+    );
     return `/${encodeURIComponent(heading)}.js`;
   };
   const lines = [];
@@ -202,15 +233,24 @@ test('the programs of the README run', async (t) => {
   assert.deepEqual(lines, [`signed in as ${username}`, 'signed out: SIGNED_OUT']);
 
   await signIn(page);
-  const query = '{ me { username } }';
+  const query = JSON.stringify('{ me { username } }');
+  const credentials = `${JSON.stringify(username)}, ${JSON.stringify(password)}`;
   const ask = {
-    'Apollo Client 4': `import { gql } from '@apollo/client'; export default async () => (await client.query({ query: gql(${JSON.stringify(query)}) })).data.me.username;`,
-    'urql 5': `export default async () => (await client.query(${JSON.stringify(query)}, {}).toPromise()).data.me.username;`,
-    'fetch, graphql-request and others': `export default async () => {
-      await auth.signIn(${JSON.stringify(username)}, ${JSON.stringify(password)});
-      return ((await client.request(${JSON.stringify(query)})) as { me: { username: string } }).me.username;
-    };`,
-    Types: `export default async () => (await submit('nobody', 'wrong')) === 'Wrong username or password.' && (await submit(${JSON.stringify(username)}, ${JSON.stringify(password)})) === null ? auth.getState().user!.username : 'wrong';`,
+    'Apollo Client 4': `
+      import { gql } from '@apollo/client';
+      export default async () => (await client.query({ query: gql(${query}) })).data.me.username;`,
+    'urql 5': `
+      export default async () => (await client.query(${query}, {}).toPromise()).data.me.username;`,
+    'fetch, graphql-request and others': `
+      export default async () => {
+        await auth.signIn(${credentials});
+        return (await client.request(${query})).me.username;
+      };`,
+    Types: `
+      export default async () => {
+        if ((await submit('nobody', 'wrong')) !== 'Wrong username or password.') return 'no message';
+        return (await submit(${credentials})) ?? auth.getState().user.username;
+      };`,
   };
   for (const [heading, code] of Object.entries(ask)) {
     const path = await load(heading, code);

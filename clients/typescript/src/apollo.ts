@@ -7,8 +7,8 @@ import type { Auth } from './auth.js';
 import { operationOf, refusalOf } from './refusal.js';
 
 /**
- * Makes a link for Apollo Client 4 that sends the access token along, and repeats an operation once with a new one where
- * the server refuses it, wholly or in parts. It goes before the link that sends: `from([createAuthLink(auth), http])`.
+ * Makes a link for Apollo Client 4 that sends the access token along, and repeats an operation once with a new one
+ * where the server refuses it, wholly or in parts. It goes before the link that sends.
  */
 export function createAuthLink(auth: Auth): ApolloLink {
   return new ApolloLink(
@@ -42,7 +42,8 @@ export function createAuthLink(auth: Auth): ApolloLink {
               refused = undefined;
             },
             error: (error) => {
-              const unauthorized = ServerError.is(error) && error.statusCode === 401 && (!changes || fields === 1); // of the text nothing is known
+              // What of a mutation was refused, the status does not tell.
+              const unauthorized = ServerError.is(error) && error.statusCode === 401 && (!changes || fields === 1);
               offer(unauthorized ? { reason: undefined } : null, () => observer.error(error));
             },
             complete: () => {

@@ -12,9 +12,9 @@ export type AuthUser = Pick<
 > & { roles: Pick<Role, 'name'>[] };
 
 /**
- * Why nobody is signed in: NO_SESSION, there was none to go on with; SIGNED_OUT, by `signOut` in this tab or another; else
- * what the server says of the session's token: REVOKED, it was ended elsewhere; REUSED, its refresh token was sent twice,
- * which may have been a thief; EXPIRED, it was not used for too long; STALE, the user may not sign in any more.
+ * Why nobody is signed in: NO_SESSION, there was none to go on with; SIGNED_OUT, by `signOut` in this tab or another;
+ * else what the server says of the session's token: REVOKED, it was ended elsewhere; REUSED, its refresh token was sent
+ * twice, which may have been a thief; EXPIRED, it was not used for too long; STALE, the user may not sign in any more.
  */
 export type SignedOutReason = 'NO_SESSION' | 'SIGNED_OUT' | TokenProblem;
 
@@ -28,14 +28,19 @@ export type AuthState =
       readonly accessExpiresAt: Date;
       readonly reason: null;
     }
-  | { readonly status: 'signedOut'; readonly user: null; readonly accessExpiresAt: null; readonly reason: SignedOutReason };
+  | {
+      readonly status: 'signedOut';
+      readonly user: null;
+      readonly accessExpiresAt: null;
+      readonly reason: SignedOutReason;
+    };
 
 export interface AuthOptions {
   /** Where the server's GraphQL is, `/graphql` or `https://auth.example.org/graphql`. */
   url: string | URL;
   /**
-   * Where the refresh token is. `cookie`, for web pages: in an HttpOnly cookie of the server, out of any script's reach; the
-   * session outlives a reload and is that of all tabs. `memory`, for programs and tests: in a variable, as long as that lives.
+   * Where the refresh token is. `cookie`, for web pages: in an HttpOnly cookie of the server, out of reach of scripts;
+   * the session outlives a reload and is that of all tabs. `memory`, for programs and tests: in a variable.
    */
   storage: 'memory' | 'cookie';
   /** Sends the requests; the global `fetch` where it is left out. */
@@ -73,8 +78,8 @@ export interface Auth {
   /** Takes new tokens now, for instance to see a changed role. Does nothing where nobody is signed in. */
   refresh(options?: WaitOptions): Promise<AuthState>;
   /**
-   * Changes the password and goes on with the new session that the server begins; all others end. Resolves with what is
-   * wrong with the passwords; with nothing where it was done.
+   * Changes the password and goes on with the new session that the server begins; all others end. Resolves with what
+   * is wrong with the passwords; with an empty list where it was done.
    */
   changePassword(current: string, replacement: string, options?: WaitOptions): Promise<UserError[]>;
   /**
@@ -83,9 +88,9 @@ export interface Auth {
    */
   getAccessToken(options?: WaitOptions): Promise<string | null>;
   /**
-   * The access token to repeat a request with, of which the server said that its token is not valid (UNAUTHENTICATED). It is
-   * refreshed once, however many requests ask. Null where the request must not be repeated: the session is over, or is
-   * another user's by now. Rejects where it cannot be renewed just now.
+   * The access token to repeat a request with, of which the server said that its token is not valid (UNAUTHENTICATED).
+   * It is renewed once, however many requests ask. Null where the request must not be repeated: the session is over,
+   * or is another user's by now. Rejects where it cannot be renewed just now.
    */
   renew(refused: string, options?: RenewOptions): Promise<string | null>;
   /** Stops listening to other tabs and ends what is under way. */
@@ -104,7 +109,9 @@ interface Session {
 
 type Pair = Pick<TokenPair, 'access' | 'refresh' | 'accessExpiresIn'> & { user: AuthUser };
 
-/** What a tab tells the others: the session that it has begun or gone on with, that it is over, or nothing (see `hear`). */
+type Changed = { tokens: Pair | null; errors: UserError[] };
+
+/** What a tab tells the others: the session that it has begun or gone on with, that it is over, or nothing. */
 type News = { session: Omit<Session, 'refresh' | 'monotonic'> & { age: number } } | { over: SignedOutReason } | {};
 
 /** All in milliseconds. */
@@ -221,7 +228,10 @@ export function createAuth(options: AuthOptions): Auth {
 
   const now = (): Pick<Session, 'wall' | 'monotonic'> => ({ wall: env.wall(), monotonic: env.monotonic() });
 
-  /** age is how long a session's token has been there: by the clock that says more, for one stands still in a sleeping machine, and the other may be set back. */
+  /**
+   * age is how long a session's token has been there: by the clock that says more, for one may stand still while the
+   * machine sleeps, and the other may be set back.
+   */
   function age(of: Pick<Session, 'wall' | 'monotonic'>): number {
     return Math.max(env.monotonic() - of.monotonic, env.wall() - of.wall);
   }
@@ -232,7 +242,8 @@ export function createAuth(options: AuthOptions): Auth {
   function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
     const done = deferred();
     const timer = env.setTimeout(done.resolve, milliseconds);
-    return untilAborted(done.promise, signal).finally(() => env.clearTimeout(timer));
+    const over = untilAborted(untilAborted(done.promise, signal), closing.signal);
+    return over.finally(() => env.clearTimeout(timer));
   }
 
   // --- Requests.
@@ -271,7 +282,7 @@ export function createAuth(options: AuthOptions): Auth {
     }
   }
 
-  /** patiently repeats what fails for a while: the network, the server, too many tries. Only for what can be done twice. */
+  /** patiently repeats what fails for a while: the network, the server, too many tries. For what can be done twice. */
   async function patiently<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     for (let failures = 0; ; failures++) {
       try {
@@ -287,8 +298,8 @@ export function createAuth(options: AuthOptions): Auth {
   let queue: Promise<unknown> = Promise.resolve();
 
   /**
-   * exclusively lets one exchange at a time change the session: of this tab, and with the cookie of all tabs that have Web
-   * Locks. The next one begins when the other tabs have been sent what this one has to tell.
+   * exclusively lets one exchange at a time change the session: of this tab, and with the cookie of all tabs that have
+   * Web Locks. The next one begins when the other tabs have been sent what this one has to tell.
    */
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
     const turn = (): Promise<T> => work().finally(() => echoed);
@@ -300,7 +311,7 @@ export function createAuth(options: AuthOptions): Auth {
 
   // --- Refreshing.
 
-  /** refreshOnce gives the same refresh to all who ask while it is under way, and none where the session changes before. */
+  /** refreshOnce gives the same refresh to all who ask while it is under way; none where the session changes before. */
   function refreshOnce(cause?: unknown): Promise<void> {
     const asked = change;
     const turn = async (): Promise<void> => {
@@ -417,9 +428,9 @@ export function createAuth(options: AuthOptions): Auth {
         const sent = now();
         const variables = { current, new: replacement };
         const how = { access, signal: options.signal };
-        const payload = await request<{ tokens: Pair | null; errors: UserError[] }>('LatchkeyChangePassword', variables, how);
-        if (payload.tokens) begin(payload.tokens, sent);
-        return payload.errors;
+        const { tokens, errors } = await request<Changed>('LatchkeyChangePassword', variables, how);
+        if (tokens) begin(tokens, sent);
+        return errors;
       });
     const access = await getAccessToken(options);
     try {

@@ -10,8 +10,8 @@ export interface FetchOptions {
 }
 
 /**
- * Makes a `fetch` that sends the access token along and repeats a request once with a new one where the server refuses it:
- * with UNAUTHENTICATED in a GraphQL answer, or with status 401. Requests to other origins, and those that have an
+ * Makes a `fetch` that sends the access token along and repeats a request once with a new one where the server refuses
+ * it: with UNAUTHENTICATED in a GraphQL answer, or with status 401. Requests to other origins, and those that have an
  * Authorization header, pass unchanged.
  */
 export function createFetch(auth: Auth, options: FetchOptions = {}): typeof fetch {
@@ -94,7 +94,8 @@ export function operationInText(document: string, name?: string): Operation {
       if (!open) open = { kind: token, name: undefined, fields: 0 };
       else if (previous === open.kind && /^\w/.test(token)) open.name ??= token;
     } else if (braces === 1 && open) {
-      if (token === '...') open.fields = NaN; // whatever it spreads
+      if (token === '...')
+        open.fields = NaN; // whatever it spreads
       else if (/^\w/.test(token) && previous !== ':') open.fields++;
     }
   });

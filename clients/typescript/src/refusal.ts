@@ -26,8 +26,8 @@ export interface Refusal {
 
 /**
  * refusalOf tells whether fields of an answer were refused with UNAUTHENTICATED, and the operation can be repeated as a
- * whole. A query always can. A mutation can where every field at its root was refused: a guard stands before the field and
- * nothing of it has run. Where one field has run, or may have, it cannot.
+ * whole. A query always can. A mutation can where every field at its root was refused: a guard stands before the field,
+ * and nothing of it has run. Where one field has run, or may have, it cannot.
  */
 export function refusalOf(answer: Answer, operation: Operation): Refusal | null {
   const refused = (answer.errors ?? []).filter((error) => error.extensions?.code === 'UNAUTHENTICATED');

@@ -11,7 +11,7 @@ export interface Call {
   signal: AbortSignal;
 }
 
-/** call sends one of the documents and returns the data of its root field. Whatever else comes of it is an AuthError. */
+/** call sends one of the documents and returns the data of its root field. What else comes of it is an AuthError. */
 export async function call(c: Call): Promise<unknown> {
   const headers: Record<string, string> = {
     Accept: 'application/graphql-response+json, application/json;q=0.9',
@@ -33,7 +33,8 @@ export async function call(c: Call): Promise<unknown> {
     response = await c.fetch(c.url, init);
     answer = await response.json();
   } catch (cause) {
-    throw response ? unreadable(response) : new AuthError('The server cannot be reached.', { code: 'NETWORK_ERROR' }, { cause });
+    if (response) throw unreadable(response);
+    throw new AuthError('The server cannot be reached.', { code: 'NETWORK_ERROR' }, { cause });
   }
   const error = answer?.errors?.[0];
   if (error) throw new AuthError(error.message, error.extensions ?? { code: 'INTERNAL_SERVER_ERROR' });

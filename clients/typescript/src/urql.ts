@@ -13,8 +13,8 @@ interface Note {
 }
 
 /**
- * Makes an exchange for urql 5 that sends the access token along, and repeats an operation once with a new one where the
- * server refuses it, wholly or in parts. It goes right before `fetchExchange`.
+ * Makes an exchange for urql 5 that sends the access token along, and repeats an operation once with a new one where
+ * the server refuses it, wholly or in parts. It goes right before `fetchExchange`.
  */
 export function authExchange(auth: Auth): Exchange {
   return ({ forward }) =>
@@ -24,7 +24,11 @@ export function authExchange(auth: Auth): Exchange {
       const waits = new Map<unknown, AbortController>();
 
       /** wait calls `then` with what it waited for, unless the operation is torn down before. */
-      const wait = <T>(operation: Operation, ask: (signal: AbortSignal) => Promise<T>, then: (value: T) => void): void => {
+      const wait = (
+        operation: Operation,
+        ask: (signal: AbortSignal) => Promise<string | null>,
+        then: (access: string | null) => void,
+      ): void => {
         const id = identity(operation);
         const stop = new AbortController();
         waits.set(id, stop);
@@ -34,7 +38,7 @@ export function authExchange(auth: Auth): Exchange {
           work();
         };
         ask(stop.signal).then(
-          (value) => end(() => then(value)),
+          (access) => end(() => then(access)),
           (error) => end(() => failed.next(makeErrorResult(operation, error))),
         );
       };
@@ -69,8 +73,15 @@ export function authExchange(auth: Auth): Exchange {
         return true;
       };
 
-      const started$ = pipe(operations$, tap(start), filter(() => false));
-      const results$ = pipe(forward(merge([sent.source, started$])), filter((result) => !repeat(result)));
+      const started$ = pipe(
+        operations$,
+        tap(start),
+        filter(() => false),
+      );
+      const results$ = pipe(
+        forward(merge([sent.source, started$])),
+        filter((result) => !repeat(result)),
+      );
       return merge([failed.source, results$]);
     };
 }
@@ -95,6 +106,8 @@ function refusalIn({ operation, data, error }: OperationResult): Refusal | null 
   if (!error) return null;
   const shape = operationOf(operation.query, operation.context.operationName as string | undefined);
   const status = (error.response as Response | undefined)?.status;
-  if (status === 401 && error.graphQLErrors.length === 0) return { reason: undefined }; // refused before anything was done
+  // What of a mutation was refused, the status does not tell.
+  const unauthorized = status === 401 && error.graphQLErrors.length === 0 && (!shape.changes || shape.fields === 1);
+  if (unauthorized) return { reason: undefined };
   return refusalOf({ data, errors: error.graphQLErrors }, shape);
 }

@@ -23,7 +23,10 @@ test('signing in gives the user, a token and a state', async () => {
   assert.equal(state.accessExpiresAt.getTime(), clock.wall + 300_000);
   assert.equal(tab.getState(), state, 'the same object while nothing changes');
   assert.equal(first, accessToken('id of ada', 1));
-  assert.deepEqual(server.requests.map(({ operationName }) => operationName), ['LatchkeySignIn']);
+  assert.deepEqual(
+    server.requests.map(({ operationName }) => operationName),
+    ['LatchkeySignIn'],
+  );
 });
 
 test('what is wrong with a sign-in is an AuthError, and the state stays', async () => {
@@ -100,7 +103,7 @@ test('a wall clock that is set back does not lengthen a life', async () => {
 const passing = {
   'a network without a server': down,
   'a proxy that cannot reach it': badGateway,
-  'INTERNAL_SERVER_ERROR': refusal('INTERNAL_SERVER_ERROR', { requestId: 'x' }),
+  INTERNAL_SERVER_ERROR: refusal('INTERNAL_SERVER_ERROR', { requestId: 'x' }),
   'an error without a code': () => Response.json({ errors: [{ message: 'oops' }] }),
   'an answer without data': () => Response.json({}),
 };

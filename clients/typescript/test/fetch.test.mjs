@@ -31,7 +31,11 @@ const post = (query, more) => ({
   body: JSON.stringify({ query }),
   ...more,
 });
-const refused = (data = null) => Response.json({ data, errors: [{ message: '', path: ['a'], extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }] });
+const refused = (data = null) =>
+  Response.json({
+    data,
+    errors: [{ message: '', path: ['a'], extensions: { code: 'UNAUTHENTICATED', reason: 'EXPIRED' } }],
+  });
 const whole = () => Response.json({ data: { a: 'ok' } });
 const once = (number) => (number === 1 ? refused({ a: null }) : whole());
 
@@ -56,13 +60,19 @@ test('it is sent again once, and the answer can be read', async () => {
 
 test('twenty at once refresh once', async () => {
   const { fetch, server } = await setUp((number) => (number <= 20 ? refused() : whole()));
-  const answers = await Promise.all(Array.from({ length: 20 }, async () => (await fetch(endpoint, post('{ a }'))).json()));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async () => (await fetch(endpoint, post('{ a }'))).json()),
+  );
   for (const { data } of answers) assert.deepEqual(data, { a: 'ok' });
   assert.equal(server.count('LatchkeyRefresh'), 1);
 });
 
 test('a mutation is sent again only where nothing of it has run', async () => {
-  for (const [query, times] of [['mutation { a }', 2], ['mutation { b a }', 1], ['mutation { ...F }', 1]]) {
+  for (const [query, times] of [
+    ['mutation { a }', 2],
+    ['mutation { b a }', 1],
+    ['mutation { ...F }', 1],
+  ]) {
     const { fetch, sent } = await setUp((number) => (number === 1 ? refused() : whole()));
     await fetch(endpoint, post(query));
     assert.equal(sent.length, times, query);
@@ -70,7 +80,11 @@ test('a mutation is sent again only where nothing of it has run', async () => {
 });
 
 test('of a body that is not known only the answer counts', async () => {
-  for (const [data, times] of [[null, 1], [{ a: null }, 2], [{ a: null, b: 1 }, 1]]) {
+  for (const [data, times] of [
+    [null, 1],
+    [{ a: null }, 2],
+    [{ a: null, b: 1 }, 1],
+  ]) {
     const { fetch, sent } = await setUp((number) => (number === 1 ? refused(data) : whole()));
     const form = new FormData();
     form.append('operations', '{}');
@@ -90,7 +104,13 @@ test('the status 401 of another API is a refusal, whatever was asked for', async
   const { fetch, sent } = await setUp(answer, { origins: ['https://api.example'] });
   const response = await fetch(new Request('https://api.example/orders', { method: 'POST', body: 'an order' }));
   assert.equal(await response.text(), 'done');
-  assert.deepEqual(sent.map(({ access, body }) => [access, body]), [[`Bearer ${first}`, 'an order'], [`Bearer ${second}`, 'an order']]);
+  assert.deepEqual(
+    sent.map(({ access, body }) => [access, body]),
+    [
+      [`Bearer ${first}`, 'an order'],
+      [`Bearer ${second}`, 'an order'],
+    ],
+  );
 });
 
 test('other statuses and other JSON are passed on', async () => {
@@ -109,22 +129,36 @@ test('other statuses and other JSON are passed on', async () => {
 
 test('no other origin gets the token', async () => {
   const { fetch, sent } = await setUp(() => new Response('', { status: 401 }), { origins: ['https://api.example'] });
-  const others = ['https://evil.example/graphql', 'http://auth.example/graphql', 'https://auth.example:8443/graphql', 'https://api.example.evil/'];
+  const others = [
+    'https://evil.example/graphql',
+    'http://auth.example/graphql',
+    'https://auth.example:8443/graphql',
+    'https://api.example.evil/',
+  ];
   for (const url of others) await fetch(url, post('{ a }'));
-  assert.deepEqual(sent.map(({ access }) => access), [null, null, null, null]);
+  assert.deepEqual(
+    sent.map(({ access }) => access),
+    [null, null, null, null],
+  );
 });
 
 test('a header of the caller is left alone', async () => {
   const { fetch, sent } = await setUp(() => new Response('', { status: 401 }));
   await fetch(endpoint, { headers: { authorization: 'Basic x' } });
-  assert.deepEqual(sent.map(({ access }) => access), ['Basic x']);
+  assert.deepEqual(
+    sent.map(({ access }) => access),
+    ['Basic x'],
+  );
 });
 
 test('signed out, a request goes without a token and is not repeated', async () => {
   const { fetch, sent, auth } = await setUp(() => refused());
   await auth.signOut();
   await fetch(endpoint, post('{ a }'));
-  assert.deepEqual(sent.map(({ access }) => access), [null]);
+  assert.deepEqual(
+    sent.map(({ access }) => access),
+    [null],
+  );
 });
 
 test('a session that is over gives the refusal itself', async () => {

@@ -18,7 +18,13 @@ function compile(t, sources, options) {
   const folder = mkdtempSync(join(root, 'test/snippets-'));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const [name, code] of Object.entries(sources)) writeFileSync(join(folder, name), code);
-  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, noEmit: true, target: 'ES2022', ...options };
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    target: 'ES2022',
+    ...options,
+  };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
   try {
     execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
@@ -27,12 +33,23 @@ function compile(t, sources, options) {
   }
 }
 
-const forBrowsers = { module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'], types: [], jsx: 'react-jsx', skipLibCheck: true };
+const forBrowsers = {
+  module: 'ESNext',
+  moduleResolution: 'bundler',
+  lib: ['ES2022', 'DOM'],
+  types: [],
+  jsx: 'react-jsx',
+  skipLibCheck: true,
+};
 const forNode = { module: 'NodeNext', lib: ['ES2022'], types: ['node'] };
 
 test('each program of the README compiles', (t) => {
   assert.ok(snippets.length >= 6);
-  compile(t, Object.fromEntries(snippets.map(({ language, code }, i) => [`snippet${i}.${language}`, code])), forBrowsers);
+  compile(
+    t,
+    Object.fromEntries(snippets.map(({ language, code }, i) => [`snippet${i}.${language}`, code])),
+    forBrowsers,
+  );
 });
 
 test('the types hold without those of the DOM', (t) => {
@@ -75,7 +92,10 @@ async function bundle(code) {
     metafile: true,
     external: ['@apollo/client/*', '@urql/core', 'rxjs', 'wonka'],
   });
-  return { size: gzipSync(outputFiles[0].contents, { level: 9 }).length, imports: Object.values(metafile.outputs)[0].imports };
+  return {
+    size: gzipSync(outputFiles[0].contents, { level: 9 }).length,
+    imports: Object.values(metafile.outputs)[0].imports,
+  };
 }
 
 test('the core is smaller than 5 kB, minified and gzipped, all of its enums and documents included', async () => {
@@ -85,7 +105,11 @@ test('the core is smaller than 5 kB, minified and gzipped, all of its enums and 
   assert.deepEqual(imports, [], 'it imports nothing');
 });
 
-for (const [adapter, peers] of Object.entries({ fetch: [], apollo: ['@apollo/client/errors', '@apollo/client/link', 'rxjs'], urql: ['@urql/core', 'wonka'] })) {
+for (const [adapter, peers] of Object.entries({
+  fetch: [],
+  apollo: ['@apollo/client/errors', '@apollo/client/link', 'rxjs'],
+  urql: ['@urql/core', 'wonka'],
+})) {
   test(`${adapter} imports its peers and nothing else`, async () => {
     const { size, imports } = await bundle(`export * from '@latchkey/client/${adapter}';`);
     console.log(`@latchkey/client/${adapter}: ${size} bytes`);
@@ -101,5 +125,6 @@ test('what is not used is left out', async () => {
 test('the package has no dependency, and every peer is optional', () => {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url)));
   assert.equal(manifest.dependencies, undefined);
-  for (const peer of Object.keys(manifest.peerDependencies)) assert.deepEqual(manifest.peerDependenciesMeta[peer], { optional: true }, peer);
+  for (const peer of Object.keys(manifest.peerDependencies))
+    assert.deepEqual(manifest.peerDependenciesMeta[peer], { optional: true }, peer);
 });

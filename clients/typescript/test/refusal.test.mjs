@@ -14,20 +14,45 @@ const mutation = (fields) => ({ changes: true, fields });
 
 const answers = [
   ['a query of which a part was refused', query, { data: { a: 1, b: null }, errors: [error(['b'])] }, true],
-  ['a query that was refused deep inside', query, { data: { a: { c: null }, b: 1 }, errors: [error(['a', 'c'])] }, true],
+  [
+    'a query that was refused deep inside',
+    query,
+    { data: { a: { c: null }, b: 1 }, errors: [error(['a', 'c'])] },
+    true,
+  ],
   ['a query that was refused wholly', query, { data: null, errors: [error(['a'])] }, true],
   ['a query with another error', query, { data: null, errors: [error(['a'], 'FORBIDDEN')] }, false],
   ['a query with another error first', query, { data: null, errors: [error(['a'], 'NOT_FOUND'), error(['b'])] }, true],
   ['a query without an error', query, { data: { a: 1, b: 2 } }, false],
   ['a mutation of one field', mutation(1), { data: null, errors: [error(['a'])] }, true],
   ['a mutation of one field that is nullable', mutation(1), { data: { a: null }, errors: [error(['a'])] }, true],
-  ['a mutation that ran, and was refused a part of its answer', mutation(1), { data: null, errors: [error(['a', 'b'])] }, false],
+  [
+    'a mutation that ran, and was refused a part of its answer',
+    mutation(1),
+    { data: null, errors: [error(['a', 'b'])] },
+    false,
+  ],
   ['a mutation of two fields, one refused', mutation(2), { data: null, errors: [error(['b'])] }, false],
   ['a mutation of two fields, both refused', mutation(2), { data: null, errors: [error(['a']), error(['b'])] }, true],
-  ['a mutation of two fields, one refused for another reason', mutation(2), { data: null, errors: [error(['a']), error(['b'], 'FORBIDDEN')] }, false],
+  [
+    'a mutation of two fields, one refused for another reason',
+    mutation(2),
+    { data: null, errors: [error(['a']), error(['b'], 'FORBIDDEN')] },
+    false,
+  ],
   ['a mutation of unknown fields, without data', mutation(undefined), { data: null, errors: [error(['a'])] }, false],
-  ['a mutation of unknown fields, all refused', mutation(undefined), { data: { a: null }, errors: [error(['a'])] }, true],
-  ['a mutation of unknown fields, one refused', mutation(undefined), { data: { a: null, b: 1 }, errors: [error(['a'])] }, false],
+  [
+    'a mutation of unknown fields, all refused',
+    mutation(undefined),
+    { data: { a: null }, errors: [error(['a'])] },
+    true,
+  ],
+  [
+    'a mutation of unknown fields, one refused',
+    mutation(undefined),
+    { data: { a: null, b: 1 }, errors: [error(['a'])] },
+    false,
+  ],
   ['a mutation with an error that has no place', mutation(undefined), { data: {}, errors: [error(undefined)] }, false],
 ];
 for (const [name, operation, answer, repeatable] of answers) {
@@ -66,5 +91,6 @@ for (const [text, name] of documents) {
 }
 
 test('a text that is no document may change something', () => {
-  for (const text of ['', '}', '{ a', 'mutation', 'nonsense { a }']) assert.equal(operationInText(text).changes, true, text);
+  for (const text of ['', '}', '{ a', 'mutation', 'nonsense { a }'])
+    assert.equal(operationInText(text).changes, true, text);
 });

@@ -80,6 +80,7 @@ test('a tab takes the token that another has refreshed, and knows how old it is'
   await refreshed;
   await turns();
   assert.equal(await other.getAccessToken(), await one.getAccessToken());
+  clock.wall -= 86_400_000; // the clocks of the tabs must tell it, too
   await clock.pass(284_999);
   await other.getAccessToken();
   assert.equal(server.count('LatchkeyRefresh'), 1);
@@ -165,7 +166,7 @@ test('a third tab in which the news of both cross is signed out in the end', asy
   const third = world.tab(cookie);
   await third.restore();
   const refreshed = other.refresh();
-  while (world.messages.at(-1).news.session) await new Promise(setImmediate); // it asks what it has to hear, and then the server
+  while (world.messages.at(-1).news.session) await new Promise(setImmediate); // the next thing it says is that it hears
   let release;
   world.letThrough = new Promise((done) => (release = done));
   const out = one.signOut();

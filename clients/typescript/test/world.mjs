@@ -1,5 +1,5 @@
-// A world for the core to live in: a clock that the test moves, a server that the test breaks, and tabs with Web Locks and
-// channels between them.
+// A world for the core to live in: a clock that the test moves, a server that the test breaks, and tabs with Web Locks
+// and channels between them.
 
 import { createAuth } from '@latchkey/client';
 
@@ -10,7 +10,9 @@ export async function turns() {
 
 /** accessToken is of the form of the server's, and no more. */
 export function accessToken(user, number) {
-  return ['{}', JSON.stringify({ sub: user, number }), ''].map((part) => Buffer.from(part).toString('base64url')).join('.');
+  return ['{}', JSON.stringify({ sub: user, number }), '']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.');
 }
 
 export class Clock {
@@ -128,7 +130,8 @@ export class Server {
         if (!variables.refresh) this.cookie = undefined;
         return { data: { tokenRevoke: true } };
       case 'LatchkeyChangePassword': {
-        if (variables.current !== 'right') return this.#form({ code: 'WRONG_PASSWORD', field: ['current'], message: 'Wrong.' });
+        if (variables.current !== 'right')
+          return this.#form({ code: 'WRONG_PASSWORD', field: ['current'], message: 'Wrong.' });
         const delivery = this.cookie ? 'COOKIE' : 'BODY';
         this.sessions.clear();
         return { data: { passwordChange: { tokens: this.pair('ada', delivery), errors: [] } } };
@@ -210,7 +213,10 @@ export class World {
 
   #lock(name, work) {
     const mine = (this.#locks.get(name) ?? Promise.resolve()).then(work);
-    this.#locks.set(name, mine.catch(() => {}));
+    this.#locks.set(
+      name,
+      mine.catch(() => {}),
+    );
     return mine;
   }
 }
