@@ -58,7 +58,7 @@ const clients = {
   },
 };
 
-/** signedIn signs in to a session whose clocks stand still: it takes its token for good, until the server refuses it. */
+/** signedIn signs in to a session whose clocks stand still: its token is good for it, until the server refuses it. */
 async function signedIn(t, latchkey) {
   const auth = createAuth({ url: latchkey.url, storage: 'memory', environment: { monotonic: () => 0, wall: () => 0 } });
   t.after(() => auth.close());

@@ -83,8 +83,8 @@ export interface Auth {
    */
   changePassword(current: string, replacement: string, options?: WaitOptions): Promise<UserError[]>;
   /**
-   * The access token for a request that is about to be made, renewed before where it is at its end; null where nobody is
-   * signed in. Rejects where it is at its end and cannot be renewed just now: that is no sign-out.
+   * The access token for a request that is about to be made, renewed before where it is at its end; null where nobody
+   * is signed in. Rejects where it is at its end and cannot be renewed just now: that is no sign-out.
    */
   getAccessToken(options?: WaitOptions): Promise<string | null>;
   /**

@@ -4,7 +4,7 @@
 export interface Operation {
   /** Whether to run it twice may do something twice. */
   readonly changes: boolean;
-  /** How many fields it has at its root; undefined where that is not known. */
+  /** How many fields it has at its root, `__typename` apart; undefined where that is not known. */
   readonly fields: number | undefined;
 }
 
@@ -35,7 +35,9 @@ export function refusalOf(answer: Answer, operation: Operation): Refusal | null 
   if (!first) return null;
   if (operation.changes) {
     const fields = new Set(refused.filter((error) => error.path?.length === 1).map((error) => error.path![0]));
-    const all = operation.fields ?? (answer.data ? Object.keys(answer.data).length : undefined);
+    const all =
+      operation.fields ??
+      (answer.data ? Object.keys(answer.data).filter((key) => key !== '__typename').length : undefined);
     if (fields.size === 0 || fields.size !== all) return null;
   }
   return { reason: first.extensions?.reason };
@@ -45,7 +47,12 @@ interface Definition {
   readonly kind: string;
   readonly operation?: string;
   readonly name?: { readonly value: string } | undefined;
-  readonly selectionSet?: { readonly selections: readonly { readonly kind: string }[] };
+  readonly selectionSet?: { readonly selections: readonly Selection[] };
+}
+
+interface Selection {
+  readonly kind: string;
+  readonly name?: { readonly value: string };
 }
 
 /** operationOf reads a parsed document. */
@@ -53,7 +60,7 @@ export function operationOf(document: { readonly definitions?: readonly unknown[
   const operations = ((document.definitions ?? []) as Definition[]).filter((d) => d.kind === 'OperationDefinition');
   const found = operations.length === 1 ? operations[0] : operations.find((d) => d.name?.value === name);
   if (!found) return { changes: true, fields: undefined };
-  const selections = found.selectionSet?.selections ?? [];
-  const known = selections.length > 0 && selections.every((selection) => selection.kind === 'Field');
-  return { changes: found.operation !== 'query', fields: known ? selections.length : undefined };
+  const fields = (found.selectionSet?.selections ?? []).filter(({ name }) => name?.value !== '__typename');
+  const known = fields.length > 0 && fields.every(({ kind }) => kind === 'Field');
+  return { changes: found.operation !== 'query', fields: known ? fields.length : undefined };
 }
