@@ -96,6 +96,7 @@ export function operationInText(document: string, name?: string): Operation {
     } else if (braces === 1 && open) {
       if (token === '...')
         open.fields = NaN; // whatever it spreads
+      else if (token === '__typename') open.fields -= previous === ':' ? 1 : 0;
       else if (/^\w/.test(token) && previous !== ':') open.fields++;
     }
   });

@@ -48,6 +48,12 @@ const answers = [
     true,
   ],
   [
+    'a mutation of unknown fields, all but the name of the type refused',
+    mutation(undefined),
+    { data: { __typename: 'Mutation', a: null }, errors: [error(['a'])] },
+    true,
+  ],
+  [
     'a mutation of unknown fields, one refused',
     mutation(undefined),
     { data: { a: null, b: 1 }, errors: [error(['a'])] },
@@ -83,6 +89,8 @@ const documents = [
   ['query A { a } mutation B { b c }'],
   ['\uFEFFmutation\n{\ta\r\n\talias\n:\nb\n@ skip ( if : false ) }'],
   ['mutation { a @x @y(z: 1) b @x }'],
+  ['mutation { __typename a kind: __typename }'],
+  ['mutation { __typename }'],
 ];
 for (const [text, name] of documents) {
   test(`the text is read as a parser reads it: ${JSON.stringify(text)} ${name ?? ''}`, () => {
