@@ -29,9 +29,10 @@ class Front {
     this.installed = installed;
   }
 
+  /** start serves it, from now on with these settings, too. */
   async start(settings = {}) {
-    const { binary, env } = this.installed;
-    this.#running = await serve(this.t, { binary, env: { ...env, ...settings } });
+    Object.assign(this.installed.env, settings);
+    this.#running = await serve(this.t, this.installed);
   }
 
   async stop() {
