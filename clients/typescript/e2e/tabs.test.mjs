@@ -120,11 +120,11 @@ test('under use, tokens that live for a second are renewed in time, and the serv
   await signIn(pages[0]);
   const using = pages.map((page) =>
     page.evaluate(async () => {
-      window.used = 0;
       while (!window.enough) {
-        const token = await auth.getAccessToken();
-        if (!token) return auth.getState().reason;
-        window.used++;
+        const token = await auth.getAccessToken().catch((error) => {
+          if (error.code !== 'NETWORK_ERROR') throw error; // the start took longer than it is tried for
+        });
+        if (token === null) return auth.getState().reason;
         await new Promise((done) => setTimeout(done, 10));
       }
       return auth.getState().status;
