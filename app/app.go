@@ -166,6 +166,9 @@ func (a *App) Follow(ctx context.Context) {
 	group.Go(func() { a.Auth.Follow(ctx) })
 	group.Go(func() { a.Recorder.Run(ctx) })
 	group.Go(func() { a.maintain(ctx) })
+	if a.certificate != nil {
+		group.Go(func() { a.certificate.follow(ctx) })
+	}
 	group.Wait()
 }
 

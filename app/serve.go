@@ -58,9 +58,6 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		defer close(followed)
 		a.Follow(following)
 	}()
-	if a.certificate != nil {
-		go a.certificate.follow(following)
-	}
 	defer func() { // after the last request; what waits to be recorded is
 		stop()
 		<-followed
