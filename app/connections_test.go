@@ -393,7 +393,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true,
 	} {
 		trust := pair.trust()
-		trust.ServerName, trust.MinVersion, trust.MaxVersion = "127.0.0.1", tls.VersionTLS10, version
+		trust.ServerName, trust.MinVersion, trust.MaxVersion = "127.0.0.1", tls.VersionTLS10, version //nolint:gosec // old versions are what is tried
 		err := tls.Client(dial(t, s.Address), trust).HandshakeContext(t.Context())
 		if (err == nil) != served {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
