@@ -591,15 +591,15 @@ func TestTheRecordTellsTheAccessLogWhatWasAsked(t *testing.T) {
 		body string
 		want graph.Record
 	}{
-		"a query":            {`{"query":"query Who { ping }"}`, graph.Record{Name: "Who", Type: "query"}},
-		"one without a name": {`{"query":"{ ping }"}`, graph.Record{Type: "query"}},
-		"a mutation":         {`{"query":"mutation M { ping }"}`, graph.Record{Name: "M", Type: "mutation"}},
+		"a query":            {`{"query":"query Who { ping }"}`, graph.Record{Answered: true, Name: "Who", Type: "query"}},
+		"one without a name": {`{"query":"{ ping }"}`, graph.Record{Answered: true, Type: "query"}},
+		"a mutation":         {`{"query":"mutation M { ping }"}`, graph.Record{Answered: true, Name: "M", Type: "mutation"}},
 		"bad variables": {
 			`{"query":"query Who($n: Int!) { echo(number: $n) }"}`,
-			graph.Record{Name: "Who", Type: "query", Codes: []string{validationFailed}},
+			graph.Record{Answered: true, Name: "Who", Type: "query", Codes: []string{validationFailed}},
 		},
-		"several errors of a kind": {`{"query":"{ a b c }"}`, graph.Record{Codes: []string{validationFailed}}},
-		"no request":               {`hunter2`, graph.Record{Codes: []string{validationFailed}}},
+		"several errors of a kind": {`{"query":"{ a b c }"}`, graph.Record{Answered: true, Codes: []string{validationFailed}}},
+		"no request":               {`hunter2`, graph.Record{Answered: true, Codes: []string{validationFailed}}},
 	}
 	h, _ := toyHandler(t)
 	for name, test := range tests {
