@@ -1,37 +1,47 @@
-const ENDPOINT = '/graphql';
+import { authorize } from './headers.js';
 
-// fetcher sends an operation and returns the answer of the server. What it
-// throws, GraphiQL shows in the place of an answer.
-export async function fetcher(params, options) {
-  const headers = new Headers(options?.headers);
-  headers.set('Accept', 'application/graphql-response+json, application/json;q=0.9');
-  headers.set('Content-Type', 'application/json');
+// createFetcher returns what sends the operations of the editor: with the session's access token, and with the schema
+// described by what each field requires. What it throws, GraphiQL shows in the place of an answer.
+export function createFetcher({ post, session, access }) {
+  return async function fetcher(params, options) {
+    if (isIntrospection(params)) return introspect(params, options);
 
-  const response = await fetch(ENDPOINT, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify(params),
-    cache: 'no-store',
-    credentials: 'same-origin', // the refresh cookie
-  });
-  const result = await parse(response);
-  if (isIntrospection(params) && !result.data?.__schema) {
+    const answer = await run(params, options);
+    if (!answer.refusedOwn) return answer.result;
+    // The session has changed on the server: a refresh brings it up to date, or says that it is over. A query can then
+    // simply be sent again; a mutation may have been carried out in part.
+    await session.refresh();
+    return isQuery(params, options) ? (await run(params, options)).result : answer.result;
+  };
+
+  async function run(params, options) {
+    const { headers, own } = await authorize(options?.headers, session);
+    const result = await post(params, { headers: accepting(headers) });
+    return { result, refusedOwn: own && result.errors?.some((error) => error.extensions?.code === 'UNAUTHENTICATED') };
+  }
+
+  // introspect does not wait for the session: the schema is the same for everybody.
+  async function introspect(params, options) {
+    const result = await post(params, { headers: accepting(new Headers(options?.headers)) });
+    if (result.data?.__schema) return access.describe(result);
+    access.hide('The server does not show its schema (LATCHKEY_INTROSPECTION is off).');
     throw new Error(noSchema(result));
   }
-  return result;
 }
 
-async function parse(response) {
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`The server answered ${response.status} ${response.statusText} without JSON: ${text.slice(0, 500)}`);
-  }
+function accepting(headers) {
+  headers.set('Accept', 'application/graphql-response+json, application/json;q=0.9');
+  return headers;
 }
 
 function isIntrospection({ operationName, query }) {
   return operationName === 'IntrospectionQuery' && query.includes('__schema');
+}
+
+function isQuery({ operationName }, options) {
+  const operations = options?.documentAST?.definitions.filter(({ kind }) => kind === 'OperationDefinition') ?? [];
+  const chosen = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
+  return chosen?.operation === 'query';
 }
 
 function noSchema(result) {

@@ -6,21 +6,35 @@ import '@graphiql/plugin-doc-explorer/style.css';
 import '@graphiql/plugin-history/style.css';
 import 'graphiql/graphiql.css';
 import './style.css';
+import './panes.css';
 
 import { GraphiQL } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 
-import { fetcher } from './fetcher.js';
-import { plugins } from './plugins.js';
-import { createStorage, durableStorage } from './storage.js';
+import { createAccess } from './access.js';
+import { createFetcher } from './fetcher.js';
+import { FillEditors } from './fill-editors.jsx';
+import { authorizationHeaders } from './headers.js';
+import { createPlugins } from './plugins.js';
+import { post, readSDL } from './server.js';
+import { createSession } from './session.js';
+import { createStorage, durableStorage, isFirstVisit } from './storage.js';
 import { SystemTheme } from './system-theme.js';
-import { authorizationHeaders, openingTabs } from './tabs.js';
+import { openingTabs } from './tabs.js';
+
+const durable = durableStorage();
+const session = createSession({ post });
+const access = createAccess({ readSDL });
+const plugins = createPlugins(session, access);
+session.restore();
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
-    fetcher={fetcher}
+    fetcher={createFetcher({ post, session, access })}
     plugins={plugins}
-    storage={createStorage(durableStorage())}
+    // Whoever comes for the first time sees where to sign in, if there is room beside the editors.
+    visiblePlugin={isFirstVisit(durable) && matchMedia('(min-width: 48rem)').matches ? plugins[0] : undefined}
+    storage={createStorage(durable)}
     shouldPersistHeaders={false}
     defaultTabs={openingTabs}
     defaultHeaders={authorizationHeaders}
@@ -30,5 +44,6 @@ createRoot(document.getElementById('graphiql')).render(
   >
     <GraphiQL.Logo>Latchkey</GraphiQL.Logo>
     <SystemTheme />
+    <FillEditors session={session} />
   </GraphiQL>,
 );

@@ -24,6 +24,11 @@ export function createStorage(durable) {
   };
 }
 
+// isFirstVisit reports whether no pane was ever opened or closed with this storage.
+export function isFirstVisit(durable) {
+  return durable.getItem('graphiql:visiblePlugin') === null;
+}
+
 // durableStorage returns the browser's storage, or memory where the browser
 // has been told to give a page none.
 export function durableStorage() {

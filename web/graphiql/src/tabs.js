@@ -1,11 +1,12 @@
-// authorizationHeaders is what the headers editor of a new tab holds.
-export const authorizationHeaders = json({ Authorization: 'Bearer PASTE_ACCESS_TOKEN_HERE' });
+import { authorizationHeaders, PLACEHOLDER } from './headers.js';
 
-// openingTabs are the calls that a newcomer makes first, in their order.
+// openingTabs are the calls that a newcomer makes first, in their order. Whoever has signed in through the pane runs all
+// but the first as they are.
 export const openingTabs = [
   {
-    query: `# Needs the password in Variables, below.
-# The answer has the tokens that the other tabs need.
+    query: `# Type the password into Variables.
+# The key on the left does the same,
+# and keeps the tokens.
 
 mutation SignIn(
   $username: String!
@@ -28,7 +29,8 @@ mutation SignIn(
     headers: '',
   },
   {
-    query: `# Needs the access token in Headers, below.
+    query: `# Needs the access token in Headers:
+# the key on the left puts it there.
 
 query Protected {
   protected
@@ -37,10 +39,11 @@ query Protected {
     headers: authorizationHeaders,
   },
   {
-    query: `# Needs the refresh token in Variables, below.
-# It is good for one call: the answer has the next.
+    query: `# Needs the refresh token in Variables:
+# null stands for that of the cookie.
+# It is good for one call.
 
-mutation Refresh($refresh: String!) {
+mutation Refresh($refresh: String) {
   tokenRefresh(refresh: $refresh) {
     access
     refresh
@@ -48,11 +51,12 @@ mutation Refresh($refresh: String!) {
   }
 }
 `,
-    variables: json({ refresh: '' }),
+    variables: json({ refresh: null }),
     headers: '',
   },
   {
-    query: `# Needs the access token in Headers, below.
+    query: `# Needs the access token in Headers:
+# the key on the left puts it there.
 
 query Me {
   me {
@@ -67,6 +71,24 @@ query Me {
 }
 `,
     headers: authorizationHeaders,
+  },
+  {
+    query: `# Needs a token of either kind
+# in Variables.
+
+mutation Verify($token: String!) {
+  tokenVerify(token: $token) {
+    tokenType
+    issuedAt
+    expiresAt
+    user {
+      username
+    }
+  }
+}
+`,
+    variables: json({ token: PLACEHOLDER }),
+    headers: '',
   },
 ];
 
