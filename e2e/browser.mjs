@@ -36,16 +36,16 @@ export function launchProfile(folder, more) {
   return chromium.launchPersistentContext(folder, { ...options, ...more });
 }
 
-// open loads a path of the server in a fresh profile, which goes when the test
-// ends, and waits until the editor is there. `prepare`, if given, gets the page
-// before anything is loaded.
+// open loads a path of the server, or a whole address, in a fresh profile, which
+// goes when the test ends, and waits until the editor is there. `prepare`, if
+// given, gets the page before anything is loaded; `options` are the profile's.
 //
 // It returns the page together with two lists that grow as long as the page is
 // open: the addresses of all requests, and the faults, which are what the
 // browser logs as an error or a warning (violations of the
 // Content-Security-Policy among them) and uncaught exceptions.
-export async function open(t, browser, path, prepare = async () => {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+export async function open(t, browser, path, prepare = async () => {}, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   t.after(() => context.close());
   context.setDefaultTimeout(20_000);
   const requests = [];
@@ -59,9 +59,14 @@ export async function open(t, browser, path, prepare = async () => {}) {
   const page = await context.newPage();
   page.on('worker', (worker) => worker.on('console', (message) => faults.push(`worker: ${message.text()}`)));
   await prepare(page);
-  await page.goto(baseURL + path);
-  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  await load(page, new URL(path, baseURL).href);
   return { page, requests, faults };
+}
+
+// load goes to an address and waits until the editor is there.
+export async function load(page, address) {
+  await page.goto(address);
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
 }
 
 // GraphiQLPage does what a person does with the page, by what a person sees.

@@ -1,3 +1,5 @@
+import { Kind, parse } from 'graphql';
+
 import { authorize } from './headers.js';
 
 // createFetcher returns what sends the operations of the editor: with the session's access token, and with the schema
@@ -6,12 +8,14 @@ export function createFetcher({ post, session, access }) {
   return async function fetcher(params, options) {
     if (isIntrospection(params)) return introspect(params, options);
 
-    const answer = await run(params, options);
+    const { operation, operationName } = chosen(params);
+    const request = { ...params, operationName };
+    const answer = await run(request, options);
     if (!answer.refusedOwn) return answer.result;
     // The session has changed on the server: a refresh brings it up to date, or says that it is over. A query can then
     // simply be sent again; a mutation may have been carried out in part.
     await session.refresh();
-    return isQuery(params, options) ? (await run(params, options)).result : answer.result;
+    return operation === 'query' ? (await run(request, options)).result : answer.result;
   };
 
   async function run(params, options) {
@@ -38,10 +42,20 @@ function isIntrospection({ operationName, query }) {
   return operationName === 'IntrospectionQuery' && query.includes('__schema');
 }
 
-function isQuery({ operationName }, options) {
-  const operations = options?.documentAST?.definitions.filter(({ kind }) => kind === 'OperationDefinition') ?? [];
-  const chosen = operations.find(({ name }) => name?.value === operationName) ?? operations[0];
-  return chosen?.operation === 'query';
+// chosen returns the kind and the name of the operation that is to run. GraphiQL reads a document a moment after it was
+// changed, and until then gives the name of an operation that was there before.
+function chosen({ query, operationName }) {
+  const operations = operationsOf(query).map(({ operation, name }) => ({ operation, operationName: name?.value }));
+  const named = operations.find((operation) => operation.operationName === operationName);
+  return named ?? (operations.length === 1 ? operations[0] : { operationName });
+}
+
+function operationsOf(query) {
+  try {
+    return parse(query, { noLocation: true }).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  } catch {
+    return []; // the server says what is wrong with it
+  }
 }
 
 function noSchema(result) {

@@ -26,7 +26,7 @@ export function createSession({ post, locks = navigator.locks, channel = new Bro
   const issued = new Set(); // every access token that this tab has had
   let owner = false; // whether this tab made the pair, and so is the first to refresh it
   let timer;
-  let failures = 0;
+  let failures = 0; // refreshes that failed, one after the other, for want of an answer
   let renewing = null;
 
   // Plain http on another machine has no locks; the server refuses the cookie there as well.
@@ -83,7 +83,7 @@ export function createSession({ post, locks = navigator.locks, channel = new Bro
   function wake() {
     const { pair } = store.get();
     if (!pair) return;
-    if (now() >= due(pair)) renew();
+    if (failures > 0 || now() >= due(pair)) renew();
     else wakeIn(due(pair) - now());
   }
 
