@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"latchkey/app"
 	"latchkey/config"
 	"latchkey/fault"
 	"latchkey/internal/testdb"

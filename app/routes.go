@@ -42,7 +42,7 @@ func (a *App) Handler() (http.Handler, error) {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))
 	}
 	if a.Settings.GraphiQLOn() {
-		page := web.GraphiQL()
+		page := web.GraphiQL(a.Settings.AuthHeaderTypes[0])
 		mux.Handle("/{$}", page)
 		mux.Handle("/graphiql", page)
 		mux.Handle("/graphiql/", page)

@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { parse } from 'graphql';
 
 import { GraphiQLPage, launch, load, open } from './browser.mjs';
 import { password, start, username } from './latchkey.mjs';
+import { screenshots } from './settings.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -392,6 +394,19 @@ test('the editor says what a field needs, in its completion', async (t) => {
   }
 });
 
+test('the scheme of the Authorization header is the one that the server is set to', async (t) => {
+  const { page } = await serve(t, { settings: { LATCHKEY_AUTH_HEADER_TYPES: 'JWT' } });
+  const [graphiql, pane] = [new GraphiQLPage(page), new SignInPane(page)];
+  await graphiql.selectTab('Protected');
+  await graphiql.pressTool('Headers');
+  await graphiql.waitForText(graphiql.tool, 'JWT PASTE_ACCESS_TOKEN_HERE');
+  await pane.signIn();
+  await graphiql.waitForText(graphiql.tool, 'JWT eyJ');
+  const { request, answer } = await graphiql.run();
+  assert.match(request.headers().authorization, /^JWT eyJ/);
+  assert.equal(answer.data.protected, 'This view is protected');
+});
+
 test('without introspection the pane signs in, and the access pane says why it is empty', async (t) => {
   const { page, requests } = await serve(t, { settings: { LATCHKEY_INTROSPECTION: 'false' } });
   const [graphiql, pane] = [new GraphiQLPage(page), new SignInPane(page)];
@@ -408,13 +423,13 @@ test('without introspection the pane signs in, and the access pane says why it i
 const isOwnTab = ({ id, html }) => id === 'nested-interactive' && /^<li [^>]*class="graphiql-tab[ "]/.test(html);
 
 for (const [name, options] of Object.entries({
-  light: { colorScheme: 'light' },
-  dark: { colorScheme: 'dark' },
-  narrow: { viewport: { width: 390, height: 844 } },
+  graphiql: { colorScheme: 'light' },
+  'graphiql-dark': { colorScheme: 'dark' },
+  'graphiql-narrow': { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
 })) {
   test(`axe finds nothing serious in the page: ${name}`, async (t) => {
     const { page } = await serve(t, { options });
-    const pane = new SignInPane(page);
+    const [graphiql, pane] = [new GraphiQLPage(page), new SignInPane(page)];
     const found = [];
     await page.addInitScript({ path: axe });
     await page.reload(); // the policy lets no script in later
@@ -426,6 +441,12 @@ for (const [name, options] of Object.entries({
     await pane.alert.waitFor();
     await check('refused');
     await pane.signIn();
+    await graphiql.selectTab('Protected');
+    await graphiql.pressTool('Headers');
+    await graphiql.run();
+    await graphiql.waitForText(graphiql.result, 'This view is');
+    await page.mouse.move(0, 0); // off what shows scroll bars
+    if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`) });
     await check('signed in');
     await page.getByRole('button', { name: 'Show Access' }).click();
     await page.getByRole('region', { name: 'Access' }).getByRole('row').nth(1).waitFor();

@@ -14,5 +14,5 @@ export const password = required('LATCHKEY_PASSWORD');
 
 export const chromiumPath = process.env.CHROMIUM_PATH || '/usr/bin/chromium';
 
-// screenshotPath is where a picture of the page goes, if anywhere.
-export const screenshotPath = process.env.SCREENSHOT;
+// screenshots is the folder that the pictures of docs/ go to, if any.
+export const screenshots = process.env.SCREENSHOTS;

@@ -1,7 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"embed"
+	"errors"
+	"html"
 	"io/fs"
 	"net/http"
 	"path"
@@ -15,15 +18,21 @@ var dist embed.FS
 // build writes it into the page as well: "base" in graphiql/vite.config.js.
 const assetsPath = "/graphiql/assets/"
 
+// schemeElement tells the page how to send an access token: it stands in
+// graphiql/index.html and is written anew where the server is set otherwise.
+const schemeElement = `<meta name="authorization-scheme" content="Bearer">`
+
 // GraphiQL returns a handler that serves the GraphiQL page at / and at
 // /graphiql, and what the page needs under /graphiql/assets/. Every other path
 // is 404, and every method but GET and HEAD is 405.
 //
 // The page sends its operations to /graphql of the origin that it came from,
-// and talks to no other. Passwords and tokens that are typed into it stay in
-// the memory of the browser tab.
-func GraphiQL() http.Handler {
-	files, err := load(dist)
+// and talks to no other. Passwords and access tokens stay in the memory of the
+// browser tab; signing in leaves the refresh token in the server's cookie. The
+// scheme is what stands before an access token in the Authorization header, as
+// in "Bearer".
+func GraphiQL(scheme string) http.Handler {
+	files, err := load(dist, scheme)
 	if err != nil {
 		panic("web: embedded GraphiQL: " + err.Error())
 	}
@@ -50,11 +59,16 @@ func (g graphiql) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // load reads the build. The page itself and the licence notices are stored as
 // they are; all that is in assets/ is stored compressed.
-func load(build fs.FS) (graphiql, error) {
+func load(build fs.FS, scheme string) (graphiql, error) {
 	index, err := fs.ReadFile(build, "dist/index.html")
 	if err != nil {
 		return nil, err
 	}
+	if !bytes.Contains(index, []byte(schemeElement)) {
+		return nil, errors.New("index.html does not name the scheme of the Authorization header")
+	}
+	named := strings.Replace(schemeElement, "Bearer", html.EscapeString(scheme), 1)
+	index = bytes.Replace(index, []byte(schemeElement), []byte(named), 1)
 	page := newPage("index.html", index)
 	files := graphiql{"/": page, "/graphiql": page}
 

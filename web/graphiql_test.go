@@ -34,7 +34,7 @@ func send(t *testing.T, method, path string, header ...string) answer {
 		r.Header.Add(field[0], field[1])
 	}
 	w := httptest.NewRecorder()
-	web.GraphiQL().ServeHTTP(w, r)
+	web.GraphiQL("Bearer").ServeHTTP(w, r)
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
@@ -99,6 +99,16 @@ func TestPageIsServedAtBothAddresses(t *testing.T) {
 		}
 		if got, want := response.body, "<title>Latchkey · GraphiQL</title>"; !strings.Contains(got, want) {
 			t.Errorf("GET %s: body %q, want it to contain %q", path, got, want)
+		}
+	}
+}
+
+func TestPageNamesTheSchemeOfTheAuthorizationHeader(t *testing.T) {
+	for scheme, want := range map[string]string{"Bearer": "Bearer", "JWT": "JWT", `"><script>`: "&#34;&gt;&lt;script&gt;"} {
+		w := httptest.NewRecorder()
+		web.GraphiQL(scheme).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+		if element := `<meta name="authorization-scheme" content="` + want + `">`; !strings.Contains(w.Body.String(), element) {
+			t.Errorf("for %q: body %q, want it to contain %s", scheme, w.Body, element)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-import { createStore } from './store.js';
+import { credentials } from './headers.js';
 import { faultText, overText, unreachable } from './problems.js';
+import { createStore } from './store.js';
 
 const PAIR = 'access accessExpiresIn refreshExpiresAt user { username isSuperuser roles { name } permissions }';
 
@@ -37,7 +38,7 @@ export function createSession({ post, locks = navigator.locks, channel = new Bro
     return post(
       { query, variables },
       {
-        headers: { Accept: 'application/json', ...(pair && { Authorization: `Bearer ${pair.access}` }) },
+        headers: { Accept: 'application/json', ...(pair && { Authorization: credentials(pair.access) }) },
         signal: AbortSignal.timeout(PATIENCE),
       },
     );

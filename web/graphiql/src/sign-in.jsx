@@ -101,7 +101,7 @@ function Session({ session, pair }) {
         <button className="latchkey-button" onClick={session.refresh}>
           Refresh now
         </button>
-        <CopyButton text={access} />
+        {navigator.clipboard && <CopyButton text={access} />}
       </div>
       <Token name="Access token" token={access} />
       <h3>Refresh token</h3>

@@ -4,9 +4,9 @@ import { authorizationHeaders, PLACEHOLDER } from './headers.js';
 // but the first as they are.
 export const openingTabs = [
   {
-    query: `# Type the password into Variables.
-# The key on the left does the same,
-# and keeps the tokens.
+    query: `# Put the password into
+# Variables, or use the
+# key on the left.
 
 mutation SignIn(
   $username: String!
@@ -29,8 +29,9 @@ mutation SignIn(
     headers: '',
   },
   {
-    query: `# Needs the access token in Headers:
-# the key on the left puts it there.
+    query: `# Needs an access token:
+# the key on the left
+# puts it into Headers.
 
 query Protected {
   protected
@@ -39,9 +40,9 @@ query Protected {
     headers: authorizationHeaders,
   },
   {
-    query: `# Needs the refresh token in Variables:
-# null stands for that of the cookie.
-# It is good for one call.
+    query: `# Put a refresh token
+# into Variables. null:
+# that of the cookie.
 
 mutation Refresh($refresh: String) {
   tokenRefresh(refresh: $refresh) {
@@ -55,8 +56,9 @@ mutation Refresh($refresh: String) {
     headers: '',
   },
   {
-    query: `# Needs the access token in Headers:
-# the key on the left puts it there.
+    query: `# Needs an access token:
+# the key on the left
+# puts it into Headers.
 
 query Me {
   me {
@@ -73,8 +75,8 @@ query Me {
     headers: authorizationHeaders,
   },
   {
-    query: `# Needs a token of either kind
-# in Variables.
+    query: `# Put a token of either
+# kind into Variables.
 
 mutation Verify($token: String!) {
   tokenVerify(token: $token) {
