@@ -8,11 +8,12 @@ export function createSignIn(session) {
   return function SignIn() {
     const { phase, pair, problem } = useStore(session);
     const heading = useRef(null);
-    const started = useRef(phase);
-    // Where the user was is gone with the form, or with the button: the heading goes on from there.
+    const before = useRef(phase);
+    // The form, or the button, is gone; if the focus went with it, the heading goes on from there.
     useEffect(() => {
-      if (started.current !== phase && started.current !== 'starting') heading.current.focus();
-      started.current = phase;
+      const lost = document.activeElement === document.body;
+      if (lost && before.current !== phase && before.current !== 'starting') heading.current.focus();
+      before.current = phase;
     }, [phase]);
 
     return (
@@ -38,6 +39,7 @@ function Form({ session }) {
 
   async function submit(event) {
     event.preventDefault();
+    if (busy) return;
     const form = new FormData(event.currentTarget);
     setProblem(null);
     setBusy(true);
