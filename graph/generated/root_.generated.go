@@ -1335,13 +1335,18 @@ directive @public on FIELD_DEFINITION
 "A moment in time, written as RFC 3339 with milliseconds and an offset: ` + "`" + `2026-01-31T12:00:00.000Z` + "`" + `."
 scalar DateTime @specifiedBy(url: "https://scalars.graphql.org/andimarek/date-time.html")
 
+"What can be asked. Guarded fields are nullable: one that is refused leaves the rest of the answer whole."
 type Query {
   "Answers \"This view is protected\": the shortest way to try an access token. Requires a valid access token."
   protected: String @auth
 }
 
 `, BuiltIn: false},
-	{Name: "../schema/token.graphqls", Input: `type Mutation {
+	{Name: "../schema/token.graphqls", Input: `"""
+What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+"""
+type Mutation {
   """
   Signs in: a username and a password give an access token and a refresh token, and begin a session.
   INVALID_CREDENTIALS for a wrong password, an unknown username and an inactive user alike;
