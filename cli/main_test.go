@@ -20,7 +20,7 @@ import (
 	"latchkey/cli"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/schema.graphql")
+var update = flag.Bool("update", false, "rewrite ../schema.graphql")
 
 // TestMain makes the test binary, under the name of a command, that command: tests and scripts run `latchkey` as a
 // process of its own without building it.

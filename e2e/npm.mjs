@@ -1,8 +1,10 @@
 // Folders of this repository that have npm packages of their own.
 
-import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, statSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { folder } from './latchkey.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -15,4 +17,26 @@ export function install(name) {
     execFileSync('npm', ['ci'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   }
   return folder;
+}
+
+// project copies the sources of a folder into an empty one, with the packages at hand, and returns its path: what is
+// generated and built there leaves the working tree as it is.
+export function project(name) {
+  const from = install(name);
+  const to = folder();
+  const made = new Set(['node_modules', 'dist', 'gql', '__generated__', 'persisted.json']);
+  cpSync(from, to, { recursive: true, filter: (path) => !made.has(basename(path)) });
+  symlinkSync(join(from, 'node_modules'), join(to, 'node_modules'));
+  return to;
+}
+
+// run runs a program of a folder's packages, or node, and returns what it prints. A failure holds all of its output.
+export async function run(cwd, program, args, env = {}) {
+  const path = program === 'node' ? process.execPath : join(cwd, 'node_modules/.bin', program);
+  try {
+    const { stdout } = await promisify(execFile)(path, args, { cwd, env: { PATH: process.env.PATH, ...env } });
+    return stdout;
+  } catch (error) {
+    throw new Error(`${program} ${args.join(' ')}: ${error.message}\n${error.stdout}${error.stderr}`);
+  }
 }
