@@ -19,11 +19,13 @@ export function install(name) {
   return folder;
 }
 
-// project copies the sources of a folder into an empty one, with the packages at hand, and returns its path: what is
-// generated and built there leaves the working tree as it is.
+// project copies the sources of a folder into an empty one, with the packages at hand and schema.graphql as far away as
+// in the repository, and returns its path: what is generated and built there leaves the working tree as it is.
 export function project(name) {
   const from = install(name);
-  const to = folder();
+  const top = folder();
+  const to = join(top, name);
+  cpSync(join(root, 'schema.graphql'), join(top, 'schema.graphql'));
   const made = new Set(['node_modules', 'dist', 'gql', '__generated__', 'persisted.json']);
   cpSync(from, to, { recursive: true, filter: (path) => !made.has(basename(path)) });
   symlinkSync(join(from, 'node_modules'), join(to, 'node_modules'));

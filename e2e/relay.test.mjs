@@ -2,20 +2,15 @@
 // page, with the documents in the requests and with their ids alone.
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { password, start, username } from './latchkey.mjs';
 import { project, run } from './npm.mjs';
 
-const schemaFile = new URL('../schema.graphql', import.meta.url).pathname;
-
 // build compiles the example by one of its configurations and returns the folder.
 async function build(config) {
   const work = project('examples/relay');
-  const settings = JSON.parse(readFileSync(join(work, config), 'utf8'));
-  writeFileSync(join(work, config), JSON.stringify({ ...settings, schema: './schema.graphql' }));
-  writeFileSync(join(work, 'schema.graphql'), readFileSync(schemaFile));
   writeFileSync(join(work, 'persisted.json'), '{}');
   await run(work, 'relay-compiler', [config]);
   await run(work, 'tsc', []);

@@ -17,7 +17,7 @@ const config: CodegenConfig = {
     // Every type of the schema. The preset leaves out what no operation uses, and so ErrorCode and TokenProblem.
     'src/gql/schema.ts': {
       plugins: ['typescript'],
-      config: { scalars, strictScalars: true, enumsAsConst: true },
+      config: { scalars, strictScalars: true, enumsAsConst: true, namingConvention: { enumValues: 'keep' } },
     },
   },
 };

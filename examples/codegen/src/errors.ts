@@ -13,7 +13,7 @@ export interface Failure {
 export function failuresOf(error: unknown): Failure[] {
   if (!(error instanceof ClientError)) throw error; // the network, or a slip of this program
   return (error.response.errors ?? []).map(({ message, extensions }) => {
-    const code = Object.values(ErrorCode).find((known) => known === extensions.code) ?? ErrorCode.InternalServerError;
+    const code = Object.values(ErrorCode).find((known) => known === extensions.code) ?? ErrorCode.INTERNAL_SERVER_ERROR;
     const reason = Object.values(TokenProblem).find((known) => known === extensions.reason);
     return reason === undefined ? { code, message } : { code, reason, message };
   });
@@ -21,6 +21,6 @@ export function failuresOf(error: unknown): Failure[] {
 
 /** mayRefresh tells whether a refresh token can help. */
 export function mayRefresh({ code, reason }: Failure): boolean {
-  if (code !== ErrorCode.Unauthenticated) return false;
-  return reason === TokenProblem.Expired || reason === TokenProblem.Stale;
+  if (code !== ErrorCode.UNAUTHENTICATED) return false;
+  return reason === TokenProblem.EXPIRED || reason === TokenProblem.STALE;
 }
