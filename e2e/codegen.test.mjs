@@ -51,17 +51,29 @@ test('every error code and every token problem of the schema is there', async ()
 
 test('what the schema does not allow does not compile', async () => {
   const wrong = {
-    'a field that is null without permission': "import { Me } from './operations.js';\nimport type { ResultOf } from '@graphql-typed-document-node/core';\nexport const name = (m: ResultOf<typeof Me>) => m.me.username;\n",
-    'a moment taken for a Date': "import type { SignInMutation } from './gql/graphql.js';\nexport const year = (m: SignInMutation) => m.tokenObtain.accessExpiresAt.getFullYear();\n",
-    'a code that there is not': "import { ErrorCode } from './gql/schema.js';\nexport const code: ErrorCode = 'NOT_THERE';\n",
-    'a variable left out': "import type { SignInMutationVariables } from './gql/graphql.js';\nexport const v: SignInMutationVariables = { username: 'a' };\n",
+    'a field that is null without permission': [
+      "import type { MeQuery } from '../gql/graphql.js';",
+      'export const name = (answer: MeQuery) => answer.me.username;',
+    ],
+    'a moment taken for a Date': [
+      "import type { SignInMutation } from '../gql/graphql.js';",
+      'export const year = (answer: SignInMutation) => answer.tokenObtain.accessExpiresAt.getFullYear();',
+    ],
+    'a code that there is not': [
+      "import type { ErrorCode } from '../gql/schema.js';",
+      "export const code: ErrorCode = 'NOT_THERE';",
+    ],
+    'a variable left out': [
+      "import type { SignInMutationVariables } from '../gql/graphql.js';",
+      "export const variables: SignInMutationVariables = { username: 'ada' };",
+    ],
   };
   const folder = join(work, 'src/wrong');
   mkdirSync(folder);
   const names = Object.keys(wrong);
-  for (const [i, name] of names.entries()) writeFileSync(join(folder, `${i}.ts`), wrong[name].replaceAll("'./", "'../"));
+  for (const [i, name] of names.entries()) writeFileSync(join(folder, `${i}.ts`), wrong[name].join('\n'));
   const errors = await run(work, 'tsc', ['--noEmit', '--pretty', 'false']).then(() => '', (error) => error.message);
-  for (const [i, name] of names.entries()) assert.match(errors, new RegExp(`src/wrong/${i}\\.ts\\(\\d+,\\d+\\): error`), name);
+  for (const [i, name] of names.entries()) assert.match(errors, new RegExp(`src/wrong/${i}\\.ts\\(2,\\d+\\): error`), name);
 });
 
 test('a server that trusts the documents runs them by their ids, and nothing else', async (t) => {

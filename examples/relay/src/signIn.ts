@@ -8,8 +8,10 @@ const mutation = graphql`
   }
 `;
 
+type Tokens = signInMutation$data['tokenObtain'];
+
 /** signIn returns the tokens, or fails with the message of the server. */
-export function signIn(environment: Environment, username: string, password: string): Promise<signInMutation$data['tokenObtain']> {
+export function signIn(environment: Environment, username: string, password: string): Promise<Tokens> {
   return new Promise((resolve, reject) => {
     commitMutation<signInMutation>(environment, {
       mutation,
