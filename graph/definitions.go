@@ -76,7 +76,7 @@ func (d *definition) describe() {
 func (d *definition) text() string { return written(d.tokens) }
 
 // key is text without what makes no difference to whether an operation is allowed: clients add `__typename` to what is
-// selected, and some write `query` in front of a selection that others begin with.
+// selected, some write `query` in front of a selection that others begin with, and graphql-codegen puts the variables into order.
 func (d *definition) key() string {
 	var kept []lexer.Token
 	values, sets := 0, 0
@@ -99,7 +99,34 @@ func (d *definition) key() string {
 	if len(kept) > 1 && kept[0].Value == "query" && kept[1].Kind == lexer.BraceL {
 		kept = kept[1:]
 	}
-	return written(kept)
+	return written(inOrder(kept))
+}
+
+// inOrder returns an operation with its variables in the order of their names.
+func inOrder(tokens []lexer.Token) []lexer.Token {
+	first := slices.IndexFunc(tokens, func(t lexer.Token) bool { return t.Kind == lexer.Dollar })
+	set := slices.IndexFunc(tokens, func(t lexer.Token) bool { return t.Kind == lexer.BraceL || t.Kind == lexer.At })
+	if first < 0 || set < first { // no variables, or they are not defined here
+		return tokens
+	}
+	// Neither a default nor a directive within the parentheses can have a variable: each `$` begins a definition.
+	var list [][]lexer.Token
+	end, open := first, 1
+	for ; end < len(tokens) && open > 0; end++ {
+		switch tokens[end].Kind {
+		case lexer.ParenL:
+			open++
+		case lexer.ParenR:
+			open--
+		case lexer.Dollar:
+			list = append(list, nil)
+		}
+		if open > 0 {
+			list[len(list)-1] = append(list[len(list)-1], tokens[end])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b []lexer.Token) int { return strings.Compare(written(a), written(b)) })
+	return slices.Concat(tokens[:first], slices.Concat(list...), tokens[end-1:])
 }
 
 // isPlainTypename reports whether the token, which is in a selection set, is the field `__typename` under its own name

@@ -143,7 +143,7 @@ func (h *handler) trustedByID(req *request) (*document, *refusal) {
 		}
 		return nil, refuse(0, fault.KindPersistedQueryMissing, "No trusted document has this id.")
 	}
-	if d := h.trusted.ids[req.persisted.id]; d != nil {
+	if d := h.trusted.ids[withoutAlgorithm(req.persisted.id)]; d != nil {
 		return d, nil
 	}
 	if hash, ok := readHash(req.persisted.id); ok {

@@ -84,6 +84,7 @@ func TestATrustedDocumentIsAskedForInEveryWayThatClientsKnow(t *testing.T) {
 		"Relay's":                    {`{"doc_id":"` + md5 + `","variables":{"n":"a"}}`, save},
 		"Apollo's":                   {apq(hashOf("{ ping }")), "{ ping }"},
 		"in Apollo's way, any id":    {apq(sha1), userQuery},
+		"with a prefix in it":        {apq("sha256:" + hashOf("{ ping }")), "{ ping }"},
 		"by the SHA-256 of its text": {apq(hashOf(userQuery)), userQuery},
 		"by that of its file":        {apq(hashOf("# made by hand\nquery ByHand { need(text: \"a\") }\n")), `query ByHand { need ( text : "a" ) }`},
 		"whole":                      {encode(t, map[string]any{"query": userQuery}), userQuery},
@@ -139,8 +140,8 @@ func TestNothingButTrustedDocumentsRuns(t *testing.T) {
 }
 
 func TestATrustedDocumentMayBeWrittenInAnotherWay(t *testing.T) {
-	h, s := trustingHandler(t, "a.json", manifest(t, "user", userQuery, "save", save, "ping", "query { ping }"),
-		"two.graphql", "query One { user { ...Named } } query Two { ping }", "named.gql", "fragment Named on User { name } fragment Unused on User { id }")
+	h, s := trustingHandler(t, "a.json", manifest(t, "user", userQuery, "save", save, "ping", "query { ping }",
+		"find", "query Find($text: String!, $number: Int = 1) { echo(text: $text, number: $number) }"), "two.graphql", "query One { user { ...Named } } query Two { ping }", "named.gql", "fragment Named on User { name } fragment Unused on User { id }")
 	for name, document := range map[string]string{
 		"white space":          strings.Join(strings.Fields(userQuery), " "),
 		"commas":               strings.ReplaceAll(userQuery, "\n", ",\n"),
@@ -148,6 +149,7 @@ func TestATrustedDocumentMayBeWrittenInAnotherWay(t *testing.T) {
 		"as Apollo has it":     "query User { user { id ...Named __typename } } fragment Named on User { name __typename }",
 		"as urql has it":       "query User { user { __typename id ...Named } } fragment Named on User { __typename name }",
 		"at the root, too":     "query User { __typename user { id ...Named } } fragment Named on User { name }",
+		"variables in order":   "query Find($number: Int = 1, $text: String!) { echo(text: $text, number: $number) }",
 		"the fragment first":   "fragment Named on User { name } query User { user { id ...Named } }",
 		"a block string":       strings.ReplaceAll(save, `"a"`, `"""a"""`),
 		"without its keyword":  "{ ping }",
@@ -155,7 +157,7 @@ func TestATrustedDocumentMayBeWrittenInAnotherWay(t *testing.T) {
 	} {
 		s.ran = nil
 		for range 2 { // the second time it may come from the store
-			body := map[string]any{"query": document, "variables": map[string]string{"n": "a"}}
+			body := map[string]any{"query": document, "variables": map[string]string{"n": "a", "text": "a"}}
 			if strings.Contains(document, "Two") {
 				body["operationName"] = "Two"
 			}
