@@ -249,15 +249,15 @@ func TestEvents(t *testing.T) {
 			false,
 			happened{auth.EventUserCreated, 0, grace, "", map[string]any{"is_staff": false, "is_superuser": false}},
 			happened{auth.EventUserCreated, 0, root, "", map[string]any{"is_staff": false, "is_superuser": true}},
-			happened{auth.EventUserChanged, root, grace, "", map[string]any{"roles": []any{"reader"}}},
-			happened{auth.EventUserChanged, root, grace, "", map[string]any{"is_active": false}},
+			happened{auth.EventUserChanged, root, grace, "0", map[string]any{"roles": []any{"reader"}}},
+			happened{auth.EventUserChanged, root, grace, "0", map[string]any{"is_active": false}},
 		)
 		s.Obtain("grace", testkit.Password)
 		want(true, happened{auth.EventSignInFailed, 0, grace, "", map[string]any{"reason": "inactive"}})
 		if err := s.App.Auth.DeleteUser(by, grace, ""); err != nil {
 			t.Fatal(err)
 		}
-		want(false, happened{auth.EventUserDeleted, root, grace, "", nil})
+		want(false, happened{auth.EventUserDeleted, root, grace, "0", nil})
 
 		form := auth.RoleForm{Name: "writer", Permissions: []string{"users:write", "orders:write", "users:write"}}
 		for range 2 { // the second time nothing happens
@@ -265,20 +265,20 @@ func TestEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want(false, happened{auth.EventRoleSaved, root, 0, "", map[string]any{
+		want(false, happened{auth.EventRoleSaved, root, 0, "0", map[string]any{
 			"role": "writer", "description": "", "permissions": []any{"orders:write", "users:write"},
 		}})
 		if err := s.App.Auth.DeleteRole(by, "writer"); err != nil {
 			t.Fatal(err)
 		}
-		want(false, happened{auth.EventRoleDeleted, root, 0, "", map[string]any{"role": "writer"}})
+		want(false, happened{auth.EventRoleDeleted, root, 0, "0", map[string]any{"role": "writer"}})
 		pair, session = signIn("root")
 		want(true, happened{auth.EventSignedIn, root, root, session, nil})
 		const reset = "a fifth horse battery"
 		secrets = append(secrets, reset)
 		s.Query(`mutation($id: ID!, $p: String!) { userUpdate(id: $id, input: {password: $p, email: "ada@example.org", isStaff: true}) { errors { code } } }`,
 			map[string]any{"id": ada, "p": reset}, bearer(pair.Access)...)
-		want(true, happened{auth.EventUserChanged, root, ada, "", map[string]any{"password": true, "email": "ada@example.org", "is_staff": true}})
+		want(true, happened{auth.EventUserChanged, root, ada, session, map[string]any{"password": true, "email": "ada@example.org", "is_staff": true}})
 		pair, a := s.Obtain("ada", reset)
 		secrets = append(secrets, pair.Access, pair.Refresh)
 		session = sessionID(t, pair.Access)
