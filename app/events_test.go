@@ -96,6 +96,9 @@ func (a *audited) news(t *testing.T, fromClient bool) []happened {
 		if row.At.IsZero() || fromClient && (row.Address != "127.0.0.1" || row.UserAgent != "Go-http-client/1.1") {
 			t.Errorf("%s: at %v, address %q, user agent %q", row.Type, row.At, row.Address, row.UserAgent)
 		}
+		if (row.ActorName != "") != (row.ActorID != 0) || (row.SubjectName != "") != (row.SubjectID != 0) {
+			t.Errorf("%s: actor %d %q, subject %d %q", row.Type, row.ActorID, row.ActorName, row.SubjectID, row.SubjectName)
+		}
 		a.wantLine(t, row, fromClient)
 		list = append(list, happened{auth.EventType(row.Type), row.ActorID, row.SubjectID, row.SessionID, row.Detail})
 	}
@@ -355,6 +358,7 @@ func TestEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		mustVerify(t, url, int64(len(kept)))
 		all := fmt.Sprint(kept) + s.log.String()
 		for _, secret := range secrets {
 			if strings.Contains(all, secret) {
