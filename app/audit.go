@@ -33,7 +33,7 @@ func (c cleanChain) Clean(ctx context.Context, _ models.Perishable, over time.Ti
 type Audit struct{ app *App }
 
 // OpenAudit opens the database of the settings.
-func OpenAudit(ctx context.Context, s *config.Settings, now func() time.Time) (*Audit, error) {
+func OpenAudit(ctx context.Context, s *config.Settings) (*Audit, error) {
 	db, err := OpenStore(ctx, s)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func OpenAudit(ctx context.Context, s *config.Settings, now func() time.Time) (*
 	if err := db.Ready(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Audit{&App{Settings: s, Store: db, now: now}}, nil
+	return &Audit{&App{Settings: s, Store: db}}, nil
 }
 
 // Close closes the database.

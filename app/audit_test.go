@@ -42,7 +42,7 @@ func behind(t testing.TB, url string) func(statement string) {
 
 func verifyWith(t testing.TB, settings *config.Settings, noted *chain.Mark) (auth.ChainReport, error) {
 	t.Helper()
-	audit, err := app.OpenAudit(t.Context(), settings, time.Now)
+	audit, err := app.OpenAudit(t.Context(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -295,7 +295,7 @@ func withAudit(ctx context.Context, env Environment, flags map[string]string, us
 	if err != nil {
 		return err
 	}
-	a, err := app.OpenAudit(ctx, s, time.Now)
+	a, err := app.OpenAudit(ctx, s)
 	if err != nil {
 		return explained(err, s)
 	}

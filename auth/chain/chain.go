@@ -124,7 +124,7 @@ func Encode(before []byte, e models.ChainedEvent) []byte {
 // encoder appends what can be read back in one way only.
 type encoder []byte
 
-func (b *encoder) number(n int64) { *b = binary.BigEndian.AppendUint64(*b, uint64(n)) }
+func (b *encoder) number(n int64) { *b = binary.BigEndian.AppendUint64(*b, uint64(n)) } //nolint:gosec // bit by bit
 
 func (b *encoder) text(s string) {
 	b.number(int64(len(s)))
