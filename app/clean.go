@@ -19,7 +19,8 @@ type Cleaned struct {
 	Deleted int
 }
 
-// CleanTokens deletes the sessions, revocations and signing keys that no token needs any more at the time given. It
+// CleanTokens deletes the sessions, revocations and signing keys that no token needs any more at the time given, and the tries that
+// are forgotten by then. It
 // needs no setting: each row says until when it is needed. Where another process is at it, it takes turns with it. It
 // returns how far it came, with an error, too.
 func CleanTokens(ctx context.Context, db models.Cleaning, now time.Time) ([]Cleaned, error) {
@@ -35,7 +36,9 @@ func CleanTokens(ctx context.Context, db models.Cleaning, now time.Time) ([]Clea
 }
 
 func tokenKinds() []models.Perishable {
-	return []models.Perishable{models.PerishableSessions, models.PerishableRevocations, models.PerishableForeign, models.PerishableKeys}
+	return []models.Perishable{
+		models.PerishableSessions, models.PerishableRevocations, models.PerishableForeign, models.PerishableKeys, models.PerishableAttempts,
+	}
 }
 
 // clean takes bites until nothing is left that is over, and returns how many rows went. Where another process is at it,

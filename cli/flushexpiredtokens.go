@@ -12,7 +12,7 @@ import (
 func flushExpiredTokens() command {
 	return command{
 		name:    "flushexpiredtokens",
-		summary: "Delete the sessions, revocations, foreign tokens and signing keys that have expired.",
+		summary: "Delete the sessions, revocations, foreign tokens, signing keys and tries that have expired.",
 		details: "What still keeps a token from being accepted stays. The server does the same once an hour, and may run " +
 			"meanwhile. What happened (LATCHKEY_AUDIT_RETENTION) is for the server alone to delete.",
 		options: settings("LATCHKEY_DATABASE_URL"),

@@ -86,7 +86,7 @@ func TestFlushRevivesNoToken(t *testing.T) {
 		ended, alive := signIn(t, s), signIn(t, s)
 		post(t, s.url+"/graphql", fmt.Sprintf(`{"query":"mutation { tokenRevoke(refresh: \"%s\") }"}`, ended.Refresh))
 
-		want := "deleted 0 expired sessions\ndeleted 0 expired revocations\ndeleted 0 expired foreign tokens\ndeleted 0 expired signing keys\n"
+		want := "deleted 0 expired sessions\ndeleted 0 expired revocations\ndeleted 0 expired foreign tokens\ndeleted 0 expired signing keys\ndeleted 0 expired attempts\n"
 		if got := runCommand(t, "", databaseOnly, "flushexpiredtokens"); got != want {
 			t.Errorf("it prints:\n%swant:\n%s", got, want)
 		}

@@ -14,6 +14,7 @@ const (
 	PerishableRevocations Perishable = "revocations"    // ExpiresAt
 	PerishableForeign     Perishable = "foreign tokens" // ExpiresAt
 	PerishableKeys        Perishable = "signing keys"   // ExpiresAt, where there is one
+	PerishableAttempts    Perishable = "attempts"       // ExpiresAt
 	PerishableEvents      Perishable = "events"         // At, of those in no chain; the caller says how long they are kept
 )
 

@@ -31,6 +31,7 @@ type Store interface {
 	SigningKeys
 	Revocations
 	Events
+	Attempts
 	Cleaning
 
 	// Tx runs fn in a transaction, commits when it returns nil and rolls back when it returns an error or panics.

@@ -29,6 +29,8 @@ func (s *Store) Clean(ctx context.Context, kind models.Perishable, over time.Tim
 			bite.Deleted, err = tx.deleteOldest(ctx, "foreign_tokens", "expires_at", over, limit)
 		case models.PerishableKeys:
 			bite.Deleted, err = tx.deleteOldest(ctx, "signing_keys", "expires_at", over, limit)
+		case models.PerishableAttempts:
+			bite.Deleted, err = tx.deleteOldest(ctx, "attempts", "expires_at", over, limit)
 		case models.PerishableEvents:
 			bite.Deleted, err = tx.deleteOldest(ctx, "events", "at", over, limit, "seq = 0")
 		default:
@@ -43,12 +45,13 @@ func (s *Store) Clean(ctx context.Context, kind models.Perishable, over time.Tim
 	return bite, nil
 }
 
-// deleteOldest deletes the rows of a table whose column is over, of those that fit. Nobody changes such a row, so none is waited for.
+// deleteOldest deletes the rows of a table whose column is over, of those that fit. A row that is changed meanwhile is
+// looked at again.
 func (s *Store) deleteOldest(ctx context.Context, table, column string, over time.Time, limit int, fit ...string) (int, error) {
 	conditions := strings.Join(append([]string{column + " <= ?"}, fit...), " AND ")
 	result := s.write.WithContext(ctx).Exec(fmt.Sprintf(
-		"DELETE FROM %[1]s WHERE id IN (SELECT id FROM %[1]s WHERE %[3]s ORDER BY %[2]s LIMIT ?)", table, column, conditions),
-		over, limit)
+		"DELETE FROM %[1]s WHERE id IN (SELECT id FROM %[1]s WHERE %[3]s ORDER BY %[2]s LIMIT ?) AND %[2]s <= ?",
+		table, column, conditions), over, limit, over)
 	return int(result.RowsAffected), result.Error
 }
 

@@ -100,7 +100,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 func TestMigrationsAndModelsAgree(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, url string) {
 		migrated(t, url)
-		for _, model := range []any{models.User{}, models.Role{}, models.Session{}, models.SigningKey{}, models.Event{}} {
+		for _, model := range []any{models.User{}, models.Role{}, models.Session{}, models.SigningKey{}, models.Event{}, models.Attempt{}} {
 			parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
 			if err != nil {
 				t.Fatal(err)
