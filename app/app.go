@@ -20,6 +20,7 @@ import (
 	"latchkey/auth"
 	"latchkey/auth/keys"
 	"latchkey/auth/password"
+	"latchkey/auth/throttle"
 	"latchkey/auth/token"
 	"latchkey/config"
 	"latchkey/graph"
@@ -35,6 +36,10 @@ type App struct {
 	Keys     *keys.Live
 	Keeper   *keys.Keeper // nil where the signing key is in the settings
 	Logger   *slog.Logger
+
+	throttle  *throttle.Throttle  // nil where LATCHKEY_THROTTLE is false, and for commands that check nothing
+	anonymous *throttle.Anonymous // nil: without limit
+	closers   []io.Closer
 
 	access    *slog.Logger
 	metrics   *metrics     // nil where nobody asks for them
@@ -110,10 +115,14 @@ func openStore(ctx context.Context, s *config.Settings, traces *tracing) (*store
 	return db, nil
 }
 
-// Close closes the database, and sends what there is of traces, for three seconds at most.
+// Close closes the database and what else was opened, and sends what there is of traces, for three seconds at most.
 func (a *App) Close() error {
 	a.tracing.close()
-	return a.Store.Close()
+	errs := []error{a.Store.Close()}
+	for _, c := range a.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (a *App) build(ctx context.Context, o Options) error {
@@ -137,6 +146,9 @@ func (a *App) build(ctx context.Context, o Options) error {
 		return err
 	}
 	a.hashSlots = hasher.Slots()
+	if err := a.openThrottle(ctx, o); err != nil {
+		return err
+	}
 	s := a.Settings
 	a.Auth, err = auth.New(auth.Options{
 		Store: a.Store, Keys: a.Keys, Logger: a.Logger, Now: o.Now, Random: rand.Reader,
@@ -153,6 +165,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		Rotate:          s.RotateRefreshTokens,
 		Leeway:          s.Leeway,
 		UpdateLastLogin: s.UpdateLastLogin,
+		Throttle:        a.throttle,
 	})
 	if err != nil || o.Keyless {
 		return err

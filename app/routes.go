@@ -32,12 +32,12 @@ func (a *App) Handler() (http.Handler, error) {
 	}
 	identify := auth.Middleware(a.Auth, a.Settings.AuthHeaderTypes...)
 	options := a.graphOptions()
-	options.Schema, options.Browsers, options.Begin = schema, browsers, begin
+	options.Schema, options.Browsers, options.Begin, options.Admit = schema, browsers, begin, admitted
 	if err := a.ReadTrustedDocuments(); err != nil {
 		return nil, err
 	}
 	options.Trusted = a.trusted
-	mux.Handle("/graphql", identify(graph.NewHandler(options)))
+	mux.Handle("/graphql", identify(a.limitAnonymous(graph.NewHandler(options))))
 	if a.Settings.IntrospectionOn() {
 		mux.Handle("GET /schema.graphql", text(graph.SDL()))
 	}
@@ -52,6 +52,7 @@ func (a *App) Handler() (http.Handler, error) {
 		Tokens: a.Auth, Rotate: a.Settings.RotateRefreshTokens, Schemes: a.Settings.AuthHeaderTypes,
 		UsernameField: a.Settings.UsernameField,
 		RequestID:     requestID, Logger: a.Logger,
+		Admit: admitted, Devices: &browsers,
 	})
 	for path, view := range map[string]http.Handler{
 		"/api/token/":           views.Obtain(),
@@ -60,7 +61,7 @@ func (a *App) Handler() (http.Handler, error) {
 		"/api/token/blacklist/": views.Blacklist(),
 		"/protected/":           views.Protected(),
 	} {
-		mux.Handle(path+"{$}", browsers.Share(view))
+		mux.Handle(path+"{$}", identify(a.limitAnonymous(browsers.Share(view))))
 		mux.HandleFunc(strings.TrimSuffix(path, "/"), rest.WithSlash)
 	}
 

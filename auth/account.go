@@ -271,14 +271,11 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if err != nil {
 		return Pair{}, err
 	}
-	result, err := s.verifyPassword(ctx, user, current)
-	if err != nil && !errors.Is(err, password.ErrMalformed) { // which nothing matches
-		return Pair{}, busy(err)
+	matches, err := s.isCurrent(ctx, user, current)
+	if err != nil {
+		return Pair{}, err
 	}
-	if !result.Match {
-		s.passwordChangeFailed(ctx, user.ID)
-	}
-	if problems := s.checkChange(user, result.Match, replacement); len(problems) > 0 {
+	if problems := s.checkChange(user, matches, replacement); len(problems) > 0 {
 		return Pair{}, problems
 	}
 	hash, err := s.Passwords.Hash(ctx, replacement)
@@ -327,7 +324,26 @@ func (s *Service) ChangePassword(ctx context.Context, current, replacement strin
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, refresh, nil, now)
+	user.PasswordHash = models.Secret(hash)
+	return s.signedIn(ctx, user, session, refresh, now)
+}
+
+// isCurrent reports whether the password is the caller's present one. RATE_LIMITED after too many that were not.
+func (s *Service) isCurrent(ctx context.Context, user models.User, current string) (bool, error) {
+	try, err := s.begin(ctx, s.bucketsOfCaller(ctx, user))
+	if err != nil {
+		return false, s.throttled(ctx, user.ID, err)
+	}
+	defer try.end(ctx)
+	result, err := s.verifyPassword(ctx, user, current, try)
+	if err != nil && !errors.Is(err, password.ErrMalformed) { // which nothing matches
+		return false, s.throttled(ctx, user.ID, busy(err))
+	}
+	if !result.Match {
+		s.passwordChangeFailed(ctx, user.ID)
+		return false, try.fail(ctx)
+	}
+	return true, nil
 }
 
 // passwordChangeFailed records that the current password was not it.

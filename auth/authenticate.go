@@ -37,6 +37,7 @@ func (s *Service) Authenticate(ctx context.Context, authorization, schemes []str
 	}
 	if err == nil {
 		saw(ctx, caller)
+		markProved(ctx)
 	}
 	return caller, err
 }

@@ -17,6 +17,7 @@ type EventType string
 const (
 	EventSignedIn             EventType = "signed_in"
 	EventSignInFailed         EventType = "sign_in_failed"
+	EventSignInThrottled      EventType = "sign_in_throttled"
 	EventSessionAdopted       EventType = "session_adopted"
 	EventSignedOut            EventType = "signed_out"
 	EventSessionsEnded        EventType = "sessions_ended"
@@ -50,6 +51,7 @@ func eventTable() []eventRow {
 			EventSignInFailed, true, "A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept.",
 			"`reason`: `unknown_user`, `wrong_password`, `inactive`, `too_long` (longer than any password), `unreadable_hash` (an import brought a password hash of an unknown format), or `changed` (the user changed while the password was checked)",
 		},
+		{EventSignInThrottled, true, "A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one. The subject is the user of that name, where there is one.", ""},
 		{EventSessionAdopted, false, "A refresh token that was made elsewhere with the same key became a session here, at its first refresh.", ""},
 		{EventSignedOut, false, "A session was ended with a token of its own.", ""},
 		{EventSessionsEnded, false, "A user ended sessions from the list of them, their own or, with `sessions:write`, the subject's. The session is the one that was ended, where it was named.", "`count`: how many"},

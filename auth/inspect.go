@@ -23,7 +23,11 @@ func (s *Service) Inspect(ctx context.Context, raw string) (Inspected, error) {
 	if err != nil {
 		return Inspected{}, refused(err)
 	}
-	return s.inspect(ctx, claims)
+	inspected, err := s.inspect(ctx, claims)
+	if err == nil {
+		markProved(ctx)
+	}
+	return inspected, err
 }
 
 // Verify returns nil for what Inspect accepts, and for a foreign token of any kind or none, also one that names nobody.
@@ -35,7 +39,9 @@ func (s *Service) Verify(ctx context.Context, raw string) error {
 	if claims.NamesNobody() {
 		return s.foreignLives(ctx, claims, models.User{})
 	}
-	_, err = s.inspect(ctx, claims)
+	if _, err = s.inspect(ctx, claims); err == nil {
+		markProved(ctx)
+	}
 	return err
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // Login signs a user in with username and password and begins a session. INVALID_CREDENTIALS, after the same work and
-// with the same text, for a wrong password, an unknown username and an inactive user; RATE_LIMITED while too many
-// passwords wait to be checked.
+// with the same text, for a wrong password, an unknown username and an inactive user; RATE_LIMITED after too many of
+// those, without a look at the password, and while too many passwords wait to be checked.
 func (s *Service) Login(ctx context.Context, name, plain string) (pair Pair, err error) {
 	defer func() { s.outcomes.signIn(err) }()
 	user, err := s.credentials(ctx, name, plain)
@@ -45,7 +45,17 @@ func (s *Service) Login(ctx context.Context, name, plain string) (pair Pair, err
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.pair(user, session, refresh, nil, now)
+	return s.signedIn(ctx, user, session, refresh, now)
+}
+
+// signedIn returns the answer to a request that has shown the password: with the device cookie.
+func (s *Service) signedIn(ctx context.Context, user models.User, session models.Session, refresh string, now time.Time) (Pair, error) {
+	markProved(ctx)
+	pair, err := s.pair(user, session, refresh, nil, now)
+	if err == nil {
+		pair.Device, err = s.markDevice(ctx, user)
+	}
+	return pair, err
 }
 
 // newSession returns a session of the user that begins now, for the client of the request. It is not written yet.
@@ -80,40 +90,50 @@ func (s *Service) credentials(ctx context.Context, name, plain string) (models.U
 	if err != nil && !unknown {
 		return models.User{}, fmt.Errorf("read user: %w", err)
 	}
-	if unknown || !user.IsActive {
-		if err := s.Passwords.VerifyNothing(ctx, plain); err != nil {
-			return models.User{}, busy(err)
-		}
-		reason := "inactive"
-		if unknown {
-			reason = "unknown_user"
+	try, err := s.begin(ctx, s.bucketsOf(ctx, name, user))
+	if err != nil {
+		return models.User{}, s.throttled(ctx, user.ID, err)
+	}
+	defer try.end(ctx)
+	refuse := func(reason string) (models.User, error) {
+		if err := try.fail(ctx); err != nil {
+			return models.User{}, err
 		}
 		return models.User{}, s.signInFailed(ctx, user.ID, reason)
 	}
-	result, err := s.verifyPassword(ctx, user, plain)
+	if unknown || !user.IsActive {
+		if err := s.Passwords.VerifyNothingIf(ctx, plain, try.admit); err != nil {
+			return models.User{}, s.throttled(ctx, user.ID, busy(err))
+		}
+		if unknown {
+			return refuse("unknown_user")
+		}
+		return refuse("inactive")
+	}
+	result, err := s.verifyPassword(ctx, user, plain, try)
 	if errors.Is(err, password.ErrMalformed) {
-		return models.User{}, s.signInFailed(ctx, user.ID, "unreadable_hash")
+		return refuse("unreadable_hash")
 	}
 	if err != nil {
-		return models.User{}, busy(err)
+		return models.User{}, s.throttled(ctx, user.ID, busy(err))
 	}
 	if !result.Match {
-		return models.User{}, s.signInFailed(ctx, user.ID, "wrong_password")
+		return refuse("wrong_password")
 	}
 	if result.Stale {
-		s.rehash(ctx, user, plain)
+		user.PasswordHash = s.rehash(ctx, user, plain)
 	}
 	return user, nil
 }
 
 // verifyPassword compares a password with the user's. password.ErrMalformed, after the same work, where the stored hash is
 // of a format that nobody here can read: an import may bring one, and the user needs a new password.
-func (s *Service) verifyPassword(ctx context.Context, user models.User, plain string) (password.Result, error) {
-	result, err := s.Passwords.Verify(ctx, plain, string(user.PasswordHash))
+func (s *Service) verifyPassword(ctx context.Context, user models.User, plain string, try *try) (password.Result, error) {
+	result, err := s.Passwords.VerifyIf(ctx, plain, string(user.PasswordHash), try.admit)
 	if !errors.Is(err, password.ErrMalformed) {
 		return result, err
 	}
-	if err := s.Passwords.VerifyNothing(ctx, plain); err != nil {
+	if err := s.Passwords.VerifyNothingIf(ctx, plain, try.admit); err != nil {
 		return password.Result{}, err
 	}
 	s.Logger.WarnContext(ctx, "the stored password hash cannot be read: the user needs a new password", "user_id", user.ID)
@@ -139,19 +159,28 @@ func (s *Service) userForLogin(ctx context.Context, name string) (models.User, e
 	return user, err
 }
 
-// rehash keeps the password under the present parameters. The sign-in does not depend on it.
-func (s *Service) rehash(ctx context.Context, user models.User, plain string) {
+// rehash keeps the password under the present parameters, and returns the hash that is kept. The sign-in does not depend
+// on it.
+func (s *Service) rehash(ctx context.Context, user models.User, plain string) models.Secret {
+	replaced := false
 	hash, err := s.Passwords.Hash(ctx, plain)
 	if err == nil {
-		_, err = s.Store.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
+		replaced, err = s.Store.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, models.Secret(hash))
 	}
 	if err != nil {
 		s.Logger.WarnContext(ctx, "password hash not renewed", "user_id", user.ID, "error", err)
 	}
+	if !replaced {
+		return user.PasswordHash
+	}
+	return models.Secret(hash)
 }
 
-// busy turns the refusal of a full queue into the answer; a fault stays what it is.
+// busy turns the refusal of a full queue into the answer; a refusal that is one already, and a fault, stay what they are.
 func busy(err error) error {
+	if isRefusal(err) {
+		return err
+	}
 	if b, ok := errors.AsType[*password.BusyError](err); ok {
 		return fault.RateLimited(b.RetryAfter).Because(err)
 	}

@@ -46,7 +46,11 @@ func (s *Service) endByRefresh(ctx context.Context, refresh string) (ended bool,
 			return revoked, err
 		}
 	}
-	return s.end(ctx, signedOut)
+	ended, err = s.end(ctx, signedOut)
+	if ended {
+		markProved(ctx)
+	}
+	return ended, err
 }
 
 // end ends the session of the event, here before it returns, and reports whether it had not ended before: then the

@@ -43,6 +43,7 @@ func (s *Service) refreshToken(ctx context.Context, raw string, answer exchange)
 	if err != nil {
 		return Pair{}, s.refreshRefused(ctx, p, err)
 	}
+	markProved(ctx)
 	return pair, nil
 }
 

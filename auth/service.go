@@ -18,6 +18,7 @@ import (
 	"latchkey/auth/keys"
 	"latchkey/auth/password"
 	"latchkey/auth/revocation"
+	"latchkey/auth/throttle"
 	"latchkey/auth/token"
 	"latchkey/fault"
 	"latchkey/models"
@@ -42,6 +43,8 @@ type Options struct {
 	Rotate          bool          // give a new refresh token with each refresh
 	Leeway          time.Duration // clock skew allowed on the times in a token
 	UpdateLastLogin bool
+
+	Throttle *throttle.Throttle // bounds tries at passwords; nil: nothing does
 }
 
 // Service signs users in and keeps their sessions. It is safe for use by many goroutines.
@@ -80,6 +83,7 @@ type Pair struct {
 	RefreshExpiresAt time.Time
 	RefreshExpiresIn time.Duration // from now
 	User             models.User   // with the roles; zero where a foreign refresh token names nobody
+	Device           string        // of a sign-in: the new value of the device cookie; empty where none is to be set
 
 	repeated bool // it was given for the same refresh token before
 }

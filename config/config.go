@@ -53,6 +53,10 @@ type Settings struct {
 	CookieSameSite string   // Strict, Lax or None
 	AllowedOrigins []string // as browsers write them
 
+	Throttle         bool
+	ThrottleRedisURL string // empty: in the database
+	AnonymousRate    int    // requests a second; 0: without limit
+
 	GraphiQL      *bool // nil: where Loopback
 	Introspection *bool // nil: where Loopback
 

@@ -53,6 +53,7 @@ func (s *Settings) table() []Group {
 		{"Connections", s.connectionTable()},
 		{"Database and keys", s.databaseTable()},
 		{"Tokens and sessions", s.tokenTable()},
+		{"Throttling", s.throttleTable()},
 		{"Browsers", s.browserTable()},
 		{"GraphQL", s.graphqlTable()},
 		{"Limits of a GraphQL request", s.limitTable()},
@@ -196,6 +197,22 @@ func (s *Settings) tokenTable() []Setting {
 	}, {
 		Variable: "LATCHKEY_UPDATE_LAST_LOGIN", Default: "true", set: truth(&s.UpdateLastLogin),
 		Help: "Write the time of each sign-in to the user.",
+	}}
+}
+
+func (s *Settings) throttleTable() []Setting {
+	return []Setting{{
+		Variable: "LATCHKEY_THROTTLE", Default: "true", set: truth(&s.Throttle),
+		Help: "Limit tries at passwords, by account and by network, and what each network asks for without saying who it is. " +
+			"false: only where something in front of the server does.",
+	}, {
+		Variable: "LATCHKEY_THROTTLE_REDIS_URL", Placeholder: "URL", set: text(&s.ThrottleRedisURL),
+		Help: "Where all servers count tries at passwords together: redis://USER:PASSWORD@HOST:PORT/0, or rediss:// for TLS. " +
+			"Not set: in the database.",
+	}, {
+		Variable: "LATCHKEY_ANONYMOUS_RATE", Placeholder: "NUMBER", Default: "100", set: number(&s.AnonymousRate),
+		Help: "How many requests a second a network may send to one server without showing a credential that is accepted, on " +
+			"average; ten times as many at once. A network is an IPv4 address or the /64 of an IPv6 address. 0: any number.",
 	}}
 }
 

@@ -33,6 +33,7 @@ func (s *Settings) Validate() Faults {
 	s.validateKeys(&f)
 	s.validateTokens(&f)
 	s.validateLimits(&f)
+	s.validateThrottle(&f)
 	return f
 }
 
@@ -118,6 +119,20 @@ func sameAddress(a, b string) bool {
 func everyHost(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+func (s *Settings) validateThrottle(f *Faults) {
+	const name = "LATCHKEY_THROTTLE_REDIS_URL"
+	if s.ThrottleRedisURL == "" {
+		return
+	}
+	u, err := url.Parse(s.ThrottleRedisURL)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"redis", "rediss"}, u.Scheme) || ambiguous(s.ThrottleRedisURL) {
+		f.add(name, "not redis://USER:PASSWORD@HOST:PORT/0 or rediss://…; in a password, write / as %%2F, ? as %%3F, # as %%23, @ as %%40 and %% as %%25")
+	}
+	if !s.Throttle {
+		f.add(name, "it has no use while LATCHKEY_THROTTLE is false; leave one of them out")
+	}
 }
 
 func (s *Settings) validateDatabase(f *Faults) {

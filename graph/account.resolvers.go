@@ -34,7 +34,7 @@ func (r *mutationResolver) SessionsRevokeAll(ctx context.Context, exceptCurrent 
 
 func (r *mutationResolver) PasswordChange(ctx context.Context, current string, new string) (*model.PasswordChangePayload, error) {
 	kept := r.ownCookie(ctx)
-	pair, err := r.Auth.ChangePassword(ctx, current, new)
+	pair, err := r.Auth.ChangePassword(r.withDevice(ctx), current, new)
 	if err != nil {
 		problems, err := toUserErrors(err)
 		return &model.PasswordChangePayload{Errors: problems}, err

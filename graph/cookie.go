@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"latchkey/auth"
 	"latchkey/fault"
 )
 
@@ -14,6 +15,12 @@ import (
 const (
 	hostCookie     = "__Host-latchkey-refresh"
 	loopbackCookie = "latchkey-refresh"
+)
+
+// The device cookie's names, likewise.
+const (
+	hostDevice     = "__Host-latchkey-device"
+	loopbackDevice = "latchkey-device"
 )
 
 // maxCookie bounds the cookie's value, in bytes: what browsers keep of a cookie altogether.
@@ -32,6 +39,7 @@ type jar struct {
 	browsers *Browsers
 	request  *http.Request
 	changed  *http.Cookie // for the answer; nil: it says nothing of the cookie
+	device   *http.Cookie // likewise, of the device cookie
 }
 
 // jarOf returns the jar of the request under way. Outside of one it is empty and takes nothing.
@@ -119,9 +127,13 @@ func (j *jar) change(value string, maxAge int) {
 	if name == "" {
 		return
 	}
-	cookie := &http.Cookie{ //nolint:gosec // Secure follows from the name, which follows from the way to the server
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: name == hostCookie,
-		SameSite: j.browsers.SameSite,
+	j.changed = j.cookie(name, value, maxAge, name == hostCookie)
+}
+
+// cookie returns a cookie of this host alone, that no script can read.
+func (j *jar) cookie(name, value string, maxAge int, secure bool) *http.Cookie {
+	cookie := &http.Cookie{ //nolint:gosec // secure follows from the name, which follows from the way to the server
+		Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: secure, SameSite: j.browsers.SameSite,
 	}
 	switch {
 	case cookie.SameSite == 0:
@@ -129,5 +141,52 @@ func (j *jar) change(value string, maxAge int) {
 	case cookie.SameSite == http.SameSiteNoneMode && !cookie.Secure:
 		cookie.SameSite = http.SameSiteLaxMode // browsers drop None without Secure
 	}
-	j.changed = cookie
+	return cookie
+}
+
+// deviceName returns the device cookie's name on this way to the server; empty as of name.
+func (j *jar) deviceName() string {
+	switch j.name() {
+	case hostCookie:
+		return hostDevice
+	case loopbackCookie:
+		return loopbackDevice
+	default:
+		return ""
+	}
+}
+
+// readDevice returns the value of the device cookie; empty where there is none, or where a foreign page may have sent it.
+func (j *jar) readDevice() string {
+	name := j.deviceName()
+	if name == "" || j.trusted() != nil {
+		return ""
+	}
+	cookies := j.request.CookiesNamed(name)
+	if len(cookies) != 1 || len(cookies[0].Value) > maxCookie {
+		return ""
+	}
+	return cookies[0].Value
+}
+
+// putDevice makes the answer set the device cookie, unless a foreign page has made the request: its visitors' devices
+// would be known as somebody else's.
+func (j *jar) putDevice(value string) {
+	if name := j.deviceName(); name != "" && value != "" && j.trusted() == nil {
+		j.device = j.cookie(name, value, int(auth.DeviceLifetime/time.Second), name == hostDevice)
+	}
+}
+
+// ReadDevice returns the value of the request's device cookie, for those who sign in elsewhere than over GraphQL; empty
+// where there is none that counts.
+func (b *Browsers) ReadDevice(r *http.Request) string {
+	return (&jar{browsers: b, request: r}).readDevice()
+}
+
+// WriteDevice adds the device cookie to the answer to a request, where it may be set.
+func (b *Browsers) WriteDevice(w http.ResponseWriter, r *http.Request, value string) {
+	j := jar{browsers: b, request: r}
+	if j.putDevice(value); j.device != nil {
+		http.SetCookie(w, j.device)
+	}
 }

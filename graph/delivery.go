@@ -47,6 +47,11 @@ func (r *Resolver) ownerOf(ctx context.Context, token string) auth.Owner {
 	return owner
 }
 
+// withDevice returns a context that carries what the request shows of having signed in before.
+func (r *Resolver) withDevice(ctx context.Context) context.Context {
+	return auth.WithDevice(ctx, auth.Device{Cookie: jarOf(ctx).readDevice(), Owner: r.cookieOwner(ctx)})
+}
+
 // ownCookie returns the session of the cookie where it is one of the caller's own; else nothing.
 func (r *Resolver) ownCookie(ctx context.Context) string {
 	caller, err := auth.CallerFrom(ctx)
@@ -116,6 +121,7 @@ func deliverable(ctx context.Context, delivery model.TokenDelivery) error {
 func deliver(ctx context.Context, pair auth.Pair, delivery model.TokenDelivery, kept bool) *model.TokenPair {
 	vouch(ctx)
 	answer := toTokenPair(pair)
+	jarOf(ctx).putDevice(pair.Device)
 	switch {
 	case delivery == model.TokenDeliveryCookie:
 		jarOf(ctx).put(pair.Refresh, pair.RefreshExpiresIn)

@@ -33,6 +33,8 @@ type Options struct {
 	Limits Limits
 	// Trusted lets nothing else run. nil: any document may be sent.
 	Trusted *Trusted
+	// Admit is asked before anything of a request is read but its header; an error is the answer. nil: all are let in.
+	Admit func(context.Context) error
 	// Browsers says which web pages may use the endpoint.
 	Browsers Browsers
 }
@@ -49,6 +51,7 @@ type handler struct {
 	logger    *slog.Logger
 	browsers  Browsers
 	begin     func(ctx context.Context, name, kind string) (context.Context, func(codes []string))
+	admit     func(context.Context) error
 	presenter graphql.ErrorPresenterFunc // present; a method value would be made anew for each request
 	fixed     fixedHeader
 	buffers   sync.Pool // of *buffer
@@ -68,11 +71,15 @@ func NewHandler(o Options) http.Handler {
 		logger:    o.Logger,
 		browsers:  o.Browsers,
 		begin:     o.Begin,
+		admit:     o.Admit,
 		fixed:     newFixedHeader(),
 		buffers:   sync.Pool{New: func() any { return new(buffer) }},
 	}
 	h.compiler = newCompiler(o, &h.limits)
 	h.presenter = h.present
+	if h.admit == nil {
+		h.admit = func(context.Context) error { return nil }
+	}
 	if h.requestID == nil {
 		h.requestID = func(context.Context) string { return "" }
 	}

@@ -15,7 +15,7 @@ func (r *mutationResolver) TokenObtain(ctx context.Context, username string, pas
 	if err := deliverable(ctx, delivery); err != nil {
 		return nil, err
 	}
-	pair, err := r.Auth.Login(ctx, username, password)
+	pair, err := r.Auth.Login(r.withDevice(ctx), username, password)
 	if err != nil {
 		return nil, err
 	}

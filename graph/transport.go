@@ -65,6 +65,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ctx.jar.changed != nil {
 		http.SetCookie(w, ctx.jar.changed)
 	}
+	if ctx.jar.device != nil {
+		http.SetCookie(w, ctx.jar.device)
+	}
 	h.fixed.set(header, media)
 	w.WriteHeader(statusOf(media, refused))
 
@@ -131,6 +134,10 @@ func (h *handler) answer(ctx *exchange, r *http.Request, acceptable bool, buf *b
 	}()
 	if refused := refuseHTTP(r, acceptable); refused != nil {
 		return answer{}, refused
+	}
+	if err := h.admit(ctx); err != nil {
+		failure := h.present(ctx, err)
+		return answer{}, &refusal{status: fault.Lookup(fault.From(err).Kind).Status, errors: gqlerror.List{failure}}
 	}
 	var req request
 	if r.Method == http.MethodPost {

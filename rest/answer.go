@@ -20,7 +20,8 @@ import (
 type answer struct {
 	status     int
 	body       any
-	retryAfter int // seconds; 0: nothing is said of it
+	retryAfter int    // seconds; 0: nothing is said of it
+	device     string // the new value of the device cookie; empty: it stays as it is
 }
 
 // detail is the body of an answer that refuses a request whole.

@@ -60,10 +60,12 @@ func (v *Views) obtain(ctx context.Context, in map[string]string) *answer {
 	if err != nil {
 		return v.refused(ctx, err)
 	}
-	return ok(struct {
+	a := ok(struct {
 		Refresh string `json:"refresh"`
 		Access  string `json:"access"`
 	}{pair.Refresh, pair.Access})
+	a.device = pair.Device
+	return a
 }
 
 func (v *Views) refresh(ctx context.Context, in map[string]string) *answer {

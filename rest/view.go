@@ -23,6 +23,12 @@ type Tokens interface {
 	Authenticate(ctx context.Context, authorization, schemes []string) (*auth.Caller, error)
 }
 
+// Devices is the device cookie of requests and answers.
+type Devices interface {
+	ReadDevice(r *http.Request) string
+	WriteDevice(w http.ResponseWriter, r *http.Request, value string)
+}
+
 // Options is what NewViews is handed.
 type Options struct {
 	Tokens  Tokens
@@ -30,6 +36,10 @@ type Options struct {
 	Schemes []string // of the Authorization header; the first is the one that clients are told of. None: Bearer
 	// UsernameField is the name of the field that the username comes in; empty: username.
 	UsernameField string
+	// Admit is asked before the body of a request is read; an error is the answer. nil: all are let in.
+	Admit func(context.Context) error
+	// Devices reads and writes the cookie of devices on which somebody has signed in before. nil: there is none.
+	Devices Devices
 	// RequestID returns the id of the request under way, for the log.
 	RequestID func(context.Context) string
 	// Logger is told of unexpected faults, with the request id and the cause; never of what was sent.
@@ -63,7 +73,14 @@ type view struct {
 func (v *view) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	v.write(w, v.answer(r.WithContext(ctx)), v.allow())
+	if v.Devices != nil {
+		ctx = auth.WithDevice(ctx, auth.Device{Cookie: v.Devices.ReadDevice(r)})
+	}
+	a := v.answer(r.WithContext(ctx))
+	if a.device != "" && v.Devices != nil {
+		v.Devices.WriteDevice(w, r, a.device)
+	}
+	v.write(w, a, v.allow())
 }
 
 func (v *view) allow() string {
@@ -78,6 +95,11 @@ func (v *view) allow() string {
 func (v *view) answer(r *http.Request) *answer {
 	if refused := negotiate(r); refused != nil {
 		return refused
+	}
+	if v.Admit != nil {
+		if err := v.Admit(r.Context()); err != nil {
+			return v.refused(r.Context(), err)
+		}
 	}
 	if v.guarded {
 		if _, err := v.Tokens.Authenticate(r.Context(), r.Header["Authorization"], v.Schemes); err != nil {

@@ -155,6 +155,13 @@ type Result struct {
 // It fails with ErrMalformed if encoded is not a hash this package can read,
 // and with ErrBusy or ctx's error if no slot was to be had.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, error) {
+	return h.VerifyIf(ctx, password, encoded, func(context.Context) error { return nil })
+}
+
+// VerifyIf is Verify with a last question, which is asked when the slot is there
+// and nothing is left to wait for: where ask returns an error, nothing is
+// compared, and that is the error.
+func (h *Hasher) VerifyIf(ctx context.Context, password, encoded string, ask func(context.Context) error) (Result, error) {
 	hash, err := parse(encoded, h.params)
 	if err != nil {
 		return Result{}, err
@@ -164,6 +171,9 @@ func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, 
 		return Result{}, err
 	}
 	defer leave()
+	if err := ask(ctx); err != nil {
+		return Result{}, err
+	}
 
 	acceptable := hashable(password)
 	if !acceptable {
@@ -177,6 +187,11 @@ func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, 
 // does not exist or may not sign in: so the time taken does not tell. It fails
 // with ErrBusy or ctx's error if no slot was to be had.
 func (h *Hasher) VerifyNothing(ctx context.Context, password string) error {
-	_, err := h.Verify(ctx, password, unusablePrefix)
+	return h.VerifyNothingIf(ctx, password, func(context.Context) error { return nil })
+}
+
+// VerifyNothingIf is VerifyNothing with the question of VerifyIf.
+func (h *Hasher) VerifyNothingIf(ctx context.Context, password string, ask func(context.Context) error) error {
+	_, err := h.VerifyIf(ctx, password, unusablePrefix, ask)
 	return err
 }

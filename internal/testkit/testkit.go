@@ -57,18 +57,23 @@ func Each(t *testing.T, test func(t *testing.T, s *Server), change ...func(*conf
 	testdb.Each(t, func(t *testing.T, url string) { test(t, Start(t, url, change...)) })
 }
 
-// Settings returns the defaults for a database.
+// Settings returns the defaults for a database, but with nothing throttled: most tests come from one address and try
+// wrong passwords as they like. Throttled is for the others.
 func Settings(t testing.TB, databaseURL string) *config.Settings {
 	t.Helper()
 	s, err := config.Load([]string{
 		"LATCHKEY_DATABASE_URL=" + databaseURL,
 		"LATCHKEY_SECRET_KEY=a secret key that only tests have, made of words",
+		"LATCHKEY_THROTTLE=false",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+// Throttled is a change of the settings: tries at passwords and anonymous work are limited, as by default.
+func Throttled(s *config.Settings) { s.Throttle = true }
 
 // Open opens a Latchkey without a server. Its clock stands at noon of a day in the past.
 func Open(t testing.TB, databaseURL string, change ...func(*config.Settings)) (*app.App, *Clock) {
