@@ -38,6 +38,7 @@ func TestWithoutAnySettingTheDefaultsCount(t *testing.T) {
 		AccessTokenLifetime: 5 * time.Minute, RefreshTokenLifetime: 24 * time.Hour, SessionLifetime: 720 * time.Hour,
 		RotateRefreshTokens: true, UserIDClaim: "user_id", UsernameField: "username", AuthHeaderTypes: []string{"Bearer"}, UpdateLastLogin: true,
 		AuditRetention: 2160 * time.Hour, KeyRotation: 2160 * time.Hour, RefreshReuseLeeway: 10 * time.Second, CookieSameSite: "Strict",
+		Throttle: true, AnonymousRate: 100,
 		MaxBodyBytes: 1 << 20, MaxDocumentBytes: 20_000, MaxTokens: 1_000, MaxDepth: 15, MaxAliases: 30, MaxRootFields: 20,
 		MaxDirectives: 20, MaxFragments: 50, MaxSelections: 1_000, MaxCost: 2_000, OperationTimeout: 10 * time.Second,
 		DocumentCacheBytes: 8 << 20, LogLevel: "info",

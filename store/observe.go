@@ -74,3 +74,47 @@ func (o observed) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.Con
 		return nil, gorm.ErrInvalidTransaction
 	}
 }
+
+// ObserveWrites has tell called with each statement of the pool that writes, inside a transaction, too, and with "BEGIN"
+// where one begins. On PostgreSQL that pool reads as well. It is called as Observe is.
+func (s *Store) ObserveWrites(tell func(statement string)) {
+	s.write.Statement.ConnPool = observedWrites{observed{s.write.Statement.ConnPool, tell}}
+}
+
+// observedWrites is a pool of connections of which all is looked at.
+type observedWrites struct{ observed }
+
+// ExecContext implements gorm.ConnPool.
+func (o observedWrites) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	o.tell(query)
+	return o.ConnPool.ExecContext(ctx, query, args...)
+}
+
+// BeginTx implements gorm.ConnPoolBeginner.
+func (o observedWrites) BeginTx(ctx context.Context, options *sql.TxOptions) (gorm.ConnPool, error) {
+	o.tell("BEGIN")
+	tx, err := o.observed.BeginTx(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return &observedTx{observedWrites{observed{tx, o.tell}}}, nil
+}
+
+// observedTx is a transaction that is looked at. It is used by its pointer, which GORM asks to be nil or not.
+type observedTx struct{ observedWrites }
+
+// Commit implements gorm.TxCommitter.
+func (o observedTx) Commit() error {
+	if tx, ok := o.ConnPool.(gorm.TxCommitter); ok {
+		return tx.Commit()
+	}
+	return gorm.ErrInvalidTransaction
+}
+
+// Rollback implements gorm.TxCommitter.
+func (o observedTx) Rollback() error {
+	if tx, ok := o.ConnPool.(gorm.TxCommitter); ok {
+		return tx.Rollback()
+	}
+	return gorm.ErrInvalidTransaction
+}

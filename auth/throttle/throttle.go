@@ -25,6 +25,10 @@ import (
 // recordTimeout bounds the recording of a check that was made, whose client may be gone.
 const recordTimeout = 5 * time.Second
 
+// maxFree is how many tries at a bucket this node may have under way that are on no record: as many as passwords are
+// compared at once. So many, of each other node, can be compared beyond the budget.
+const maxFree = 4
+
 // Options is what New is handed. All of it is required.
 type Options struct {
 	Attempts models.Attempts
@@ -208,7 +212,7 @@ func (try *Try) wait() time.Duration {
 // Admit is asked right before the credential is compared, when nothing else is left to wait for. RATE_LIMITED as of
 // Begin: those that were admitted meanwhile count.
 //
-// Where all buckets are less than half full the try goes on no record: it is counted in the memory of this node until it
+// Where all buckets are less than half full, and few tries are under way, the try goes on no record: it is counted in the memory of this node until it
 // has failed, and one that succeeds has written nothing. Else it is on record before the credential is compared, which
 // holds across all nodes.
 func (try *Try) Admit(ctx context.Context) error {
@@ -254,7 +258,7 @@ func (try *Try) free() bool {
 	for _, b := range try.buckets {
 		u := try.t.use[b.ID]
 		b.Held = u.free
-		if !roomy(b, u.held, now) {
+		if u.free >= maxFree || !roomy(b, u.held, now) {
 			return false
 		}
 	}
