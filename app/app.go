@@ -221,15 +221,23 @@ func (a *App) keeper(kept keys.Kept) *keys.Keeper {
 	}
 }
 
+// signingKeyText returns the signing key in the settings, and the name of the setting.
+func signingKeyText(s *config.Settings) (text []byte, name string, err error) {
+	if s.SigningKeyFile == "" {
+		return []byte(s.SigningKey), "LATCHKEY_SIGNING_KEY", nil
+	}
+	name = "LATCHKEY_SIGNING_KEY_FILE"
+	content, err := os.ReadFile(s.SigningKeyFile)
+	if err != nil {
+		return nil, name, fmt.Errorf("%s: %w", name, err)
+	}
+	return []byte(strings.TrimRight(string(content), "\r\n")), name, nil
+}
+
 func configuredKey(s *config.Settings) (*keys.Ring, error) {
-	name, text := "LATCHKEY_SIGNING_KEY", []byte(s.SigningKey)
-	if s.SigningKeyFile != "" {
-		name = "LATCHKEY_SIGNING_KEY_FILE"
-		content, err := os.ReadFile(s.SigningKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		text = []byte(strings.TrimRight(string(content), "\r\n"))
+	text, name, err := signingKeyText(s)
+	if err != nil {
+		return nil, err
 	}
 	read := keys.FromPEM
 	if keys.Symmetric(s.Algorithm) {

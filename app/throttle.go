@@ -9,6 +9,7 @@ import (
 	"latchkey/auth"
 	"latchkey/auth/throttle"
 	"latchkey/auth/throttle/redis"
+	"latchkey/auth/username"
 	"latchkey/fault"
 	"latchkey/models"
 )
@@ -22,20 +23,50 @@ func (a *App) openThrottle(ctx context.Context, o Options) error {
 	if !s.Throttle || o.Keyless {
 		return nil
 	}
-	attempts, err := a.openAttempts()
-	if err != nil {
-		return err
-	}
-	secrets, err := a.secrets(ctx)
-	if err != nil {
-		return err
-	}
-	a.throttle, err = throttle.New(throttle.Options{Attempts: attempts, Secrets: secrets, Now: a.now, Random: rand.Reader})
-	if err != nil || s.AnonymousRate == 0 {
+	var err error
+	if a.throttle, err = a.makeThrottle(ctx); err != nil || s.AnonymousRate == 0 {
 		return err
 	}
 	a.anonymous, err = throttle.NewAnonymous(s.AnonymousRate, a.now)
 	return err
+}
+
+func (a *App) makeThrottle(ctx context.Context) (*throttle.Throttle, error) {
+	attempts, err := a.openAttempts()
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := a.throttleSecrets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return throttle.New(throttle.Options{Attempts: attempts, Secrets: secrets, Now: a.now, Random: rand.Reader})
+}
+
+// throttleSecrets returns what the keys of names and devices are derived from: the server's secret, or where there is none
+// because the signing key is in the settings, that one. Whoever knows it can sign in as anybody anyway.
+func (a *App) throttleSecrets(ctx context.Context) ([][]byte, error) {
+	s := a.Settings
+	if s.SecretKey != "" || s.SigningKey == "" && s.SigningKeyFile == "" {
+		return a.secrets(ctx)
+	}
+	text, _, err := signingKeyText(s)
+	return [][]byte{text}, err
+}
+
+// ForgetTries forgets the wrong passwords that were tried for an account, and those from the network of an address where
+// one is given. It returns how many budgets were used. It is for operators, also where nothing is throttled here.
+func (a *App) ForgetTries(ctx context.Context, name, address string) (int, error) {
+	t, err := a.makeThrottle(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.Forget(ctx, username.Normalize(name))
+	if err != nil || address == "" {
+		return n, err
+	}
+	of, err := t.ForgetNetwork(ctx, address)
+	return n + of, err
 }
 
 // openAttempts returns where tries are counted.

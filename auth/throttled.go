@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"latchkey/auth/throttle"
@@ -150,28 +149,4 @@ func (s *Service) throttled(ctx context.Context, userID int64, err error) error 
 		s.Recorder.fail(ctx, event{name: EventSignInThrottled, subject: userID}, "")
 	}
 	return err
-}
-
-// ForgetTries lets an account be tried as if nobody had failed at it, and an address, where one is given. It returns how
-// many budgets were used. Only an operator may.
-func (s *Service) ForgetTries(ctx context.Context, name, address string) (int, error) {
-	if !isOperator(ctx) || s.Throttle == nil {
-		return 0, fault.New(fault.KindForbidden)
-	}
-	forgotten := 0
-	if name != "" {
-		n, err := s.Throttle.Forget(ctx, accountOf(name))
-		if err != nil {
-			return 0, fmt.Errorf("forget tries: %w", err)
-		}
-		forgotten += n
-	}
-	if address != "" {
-		n, err := s.Throttle.ForgetNetwork(ctx, address)
-		if err != nil {
-			return forgotten, fmt.Errorf("forget tries: %w", err)
-		}
-		forgotten += n
-	}
-	return forgotten, nil
 }

@@ -47,7 +47,8 @@ type command struct {
 // commands returns all of them, in the order of the help. The first is run where none is named.
 func commands() []command {
 	first := append([]command{serve(), migrate(), createSuperuser()}, userCommands()...)
-	return append(first, importDjango(), flushExpiredTokens(), keysList(), keysRotate(), keysRetire(), keysReseal(), auditList(), auditVerify(), schema(), healthcheck(), version())
+	return append(first, importDjango(), throttleClear(), flushExpiredTokens(), keysList(), keysRotate(), keysRetire(),
+		keysReseal(), auditList(), auditVerify(), schema(), healthcheck(), version())
 }
 
 // Main runs the command in args, which are without the program's name, and returns the exit status: 0 done, 1 it

@@ -35,6 +35,7 @@ func runServe(ctx context.Context, env Environment, flags map[string]string) err
 	if err != nil {
 		return err
 	}
+	app.LimitMemory()
 	log := app.NewLogWriter(env.Stderr)
 	defer log.Flush() //nolint:errcheck // nobody is left to tell
 	terminal := isTerminal(env.Stderr)
