@@ -44,3 +44,17 @@ func benchmarkFailures(b *testing.B, a *app.App) {
 		signIn(from(b.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ""), b, a, fmt.Sprint("nobody", i), wrongPassword)
 	}
 }
+
+// BenchmarkAttemptsIn measures the one question that a sign-in asks more.
+func BenchmarkAttemptsIn(b *testing.B) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": testdb.SQLite, "postgres": testdb.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			a, _ := testkit.Open(b, url(b))
+			for b.Loop() {
+				if _, err := a.Store.AttemptsIn(b.Context(), []string{"an account", "an account.from a network", "a network"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
