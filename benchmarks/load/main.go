@@ -257,7 +257,7 @@ func serve(binary, database string, more ...string) (*server, error) {
 		database = "sqlite:" + filepath.Join(folder, "latchkey.db")
 	}
 	settings := append([]string{
-		"LATCHKEY_DATABASE_URL=" + database, "LATCHKEY_ADDR=127.0.0.1:0", "LATCHKEY_LOG_FORMAT=json",
+		"LATCHKEY_DATABASE_URL=" + database, "LATCHKEY_ADDR=127.0.0.1:0", "LATCHKEY_LOG_FORMAT=json", "LATCHKEY_ANONYMOUS_RATE=0",
 		"LATCHKEY_SECRET_KEY=a secret key of the load run alone, made of words",
 	}, more...)
 	if err := addUser(binary, settings); err != nil {
