@@ -51,6 +51,7 @@ type audited struct {
 func startAudited(t *testing.T, url string) *audited {
 	t.Helper()
 	settings := testkit.Settings(t, url)
+	settings.Throttle = true
 	settings.RefreshReuseLeeway = 0
 	log := &logBuffer{}
 	a, err := app.Open(t.Context(), app.Options{
@@ -255,8 +256,12 @@ func TestEvents(t *testing.T) {
 			happened{auth.EventUserChanged, root, grace, "0", map[string]any{"roles": []any{"reader"}}},
 			happened{auth.EventUserChanged, root, grace, "0", map[string]any{"is_active": false}},
 		)
+		for range 5 {
+			s.Obtain("grace", testkit.Password)
+			want(true, happened{auth.EventSignInFailed, 0, grace, "", map[string]any{"reason": "inactive"}})
+		}
 		s.Obtain("grace", testkit.Password)
-		want(true, happened{auth.EventSignInFailed, 0, grace, "", map[string]any{"reason": "inactive"}})
+		want(true, happened{auth.EventSignInThrottled, 0, grace, "", nil})
 		if err := s.App.Auth.DeleteUser(by, grace, ""); err != nil {
 			t.Fatal(err)
 		}
