@@ -26,7 +26,7 @@ func BenchmarkThrottledSignIn(b *testing.B) {
 			addUser(b, a, "ada")
 			b.Run(database.name+"/"+mode.name+"/right", func(b *testing.B) {
 				for b.Loop() {
-					if _, refused := signIn(from(b.Context(), "203.0.113.7", ""), b, a, "ada", testkit.Password); refused != nil {
+					if _, refused := signIn(comingFrom(b.Context(), "203.0.113.7", ""), b, a, "ada", testkit.Password); refused != nil {
 						b.Fatal(refused)
 					}
 				}
@@ -41,7 +41,7 @@ func benchmarkFailures(b *testing.B, a *app.App) {
 	i := 0
 	for b.Loop() {
 		i++
-		signIn(from(b.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ""), b, a, fmt.Sprint("nobody", i), wrongPassword)
+		signIn(comingFrom(b.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ""), b, a, fmt.Sprint("nobody", i), wrongPassword)
 	}
 }
 

@@ -29,8 +29,8 @@ import (
 
 const wrongPassword = "wrong horse battery"
 
-// from returns a context of a request that comes from an address, and on a device whose cookie is given.
-func from(ctx context.Context, address, device string) context.Context {
+// comingFrom returns a context of a request that comes from an address, and on a device whose cookie is given.
+func comingFrom(ctx context.Context, address, device string) context.Context {
 	ctx = auth.WithClient(ctx, auth.Client{IPAddress: address})
 	return auth.WithDevice(ctx, auth.Device{Cookie: device})
 }
@@ -67,7 +67,7 @@ func attacked(t *testing.T, a *app.App, clock *testkit.Clock, addresses int, lon
 		for range 2 {
 			i := random.IntN(addresses)
 			address := fmt.Sprintf("198.51.%d.%d", i/250, 1+i%250)
-			_, refused := signIn(from(t.Context(), address, ""), t, a, "ada", wrongPassword)
+			_, refused := signIn(comingFrom(t.Context(), address, ""), t, a, "ada", wrongPassword)
 			if refused.Kind == fault.KindInvalidCredentials {
 				checked++
 				continue
@@ -94,13 +94,13 @@ func TestAnAttackOfADayFromAThousandAddresses(t *testing.T) {
 		}
 		a, clock := testkit.Open(t, url, testkit.Throttled)
 		addUser(t, a, "ada")
-		first, refused := signIn(from(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
+		first, refused := signIn(comingFrom(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
 		if refused != nil {
 			t.Fatal(refused)
 		}
 		device, signedIn := first.Device, 0
 		checked := attacked(t, a, clock, 1000, long, pause, func() {
-			pair, refused := signIn(from(t.Context(), "198.51.0.1", device), t, a, "ada", testkit.Password)
+			pair, refused := signIn(comingFrom(t.Context(), "198.51.0.1", device), t, a, "ada", testkit.Password)
 			if refused != nil {
 				t.Fatalf("the owner, on a known device: %v", refused)
 			}
@@ -113,7 +113,7 @@ func TestAnAttackOfADayFromAThousandAddresses(t *testing.T) {
 
 		ended := clock.Now()
 		for {
-			_, refused := signIn(from(t.Context(), "203.0.113.99", ""), t, a, "ada", testkit.Password)
+			_, refused := signIn(comingFrom(t.Context(), "203.0.113.99", ""), t, a, "ada", testkit.Password)
 			if refused == nil {
 				break
 			}
@@ -263,7 +263,7 @@ func TestASignInThatSucceedsWritesNothingExtra(t *testing.T) {
 		a, _ := testkit.Open(t, url, testkit.Throttled)
 		plain, _ := testkit.Open(t, url)
 		addUser(t, a, "ada")
-		owner := from(t.Context(), "203.0.113.7", "")
+		owner := comingFrom(t.Context(), "203.0.113.7", "")
 		good := func(a *app.App) func() {
 			return func() {
 				if _, refused := signIn(owner, t, a, "ada", testkit.Password); refused != nil {
@@ -294,11 +294,11 @@ func TestAKnownDeviceHasABudgetOfItsOwnAndNoMore(t *testing.T) {
 		a, _ := testkit.Open(t, url, testkit.Throttled)
 		addUser(t, a, "ada")
 		addUser(t, a, "mallory")
-		ada, _ := signIn(from(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
-		mallory, _ := signIn(from(t.Context(), "198.51.100.1", ""), t, a, "mallory", testkit.Password)
+		ada, _ := signIn(comingFrom(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
+		mallory, _ := signIn(comingFrom(t.Context(), "198.51.100.1", ""), t, a, "mallory", testkit.Password)
 		guesses := func(device string) (checked int) {
 			for i := range 100 {
-				_, refused := signIn(from(t.Context(), fmt.Sprintf("198.51.100.%d", i), device), t, a, "ada", wrongPassword)
+				_, refused := signIn(comingFrom(t.Context(), fmt.Sprintf("198.51.100.%d", i), device), t, a, "ada", wrongPassword)
 				if refused.Kind == fault.KindInvalidCredentials {
 					checked++
 				}
@@ -311,7 +311,7 @@ func TestAKnownDeviceHasABudgetOfItsOwnAndNoMore(t *testing.T) {
 		if n := guesses(mallory.Device); n != 0 {
 			t.Errorf("on a device of somebody else: %d guesses were checked", n)
 		}
-		owner := from(t.Context(), "198.51.100.1", ada.Device)
+		owner := comingFrom(t.Context(), "198.51.100.1", ada.Device)
 		if _, refused := signIn(owner, t, a, "ada", testkit.Password); refused != nil {
 			t.Errorf("the owner: %v", refused)
 		}
@@ -335,7 +335,7 @@ func TestASessionThatGoesOnIsKnown(t *testing.T) {
 	testdb.Each(t, func(t *testing.T, url string) {
 		a, _ := testkit.Open(t, url, testkit.Throttled)
 		addUser(t, a, "ada")
-		pair, _ := signIn(from(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
+		pair, _ := signIn(comingFrom(t.Context(), "203.0.113.7", ""), t, a, "ada", testkit.Password)
 		owner, err := a.Auth.OwnerOf(t.Context(), pair.Refresh)
 		if err != nil {
 			t.Fatal(err)
@@ -345,9 +345,9 @@ func TestASessionThatGoesOnIsKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 40 {
-			signIn(from(t.Context(), fmt.Sprintf("198.51.100.%d", i), ""), t, a, "ada", wrongPassword)
+			signIn(comingFrom(t.Context(), fmt.Sprintf("198.51.100.%d", i), ""), t, a, "ada", wrongPassword)
 		}
-		unknown := from(t.Context(), "203.0.113.8", "")
+		unknown := comingFrom(t.Context(), "203.0.113.8", "")
 		withCookie := auth.WithDevice(unknown, auth.Device{Owner: owner})
 		for what, c := range map[string]struct {
 			ctx context.Context
@@ -385,7 +385,7 @@ func TestNodesShareTheBudget(t *testing.T) {
 		for i := range 64 {
 			group.Go(func() {
 				for j := range 4 {
-					ctx := from(t.Context(), fmt.Sprintf("198.51.100.%d", i*4+j), "")
+					ctx := comingFrom(t.Context(), fmt.Sprintf("198.51.100.%d", i*4+j), "")
 					_, err := nodes[i%2].Auth.Login(ctx, "ada", wrongPassword)
 					if errors.Is(err, fault.New(fault.KindInvalidCredentials)) {
 						checked.Add(1)
