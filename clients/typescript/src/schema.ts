@@ -13,6 +13,120 @@ export type Scalars = {
   DateTime: { input: string; output: string; }
 };
 
+/** Something that is now as it says. */
+export type AuditChange = {
+  /** What it is, as in `is_active`. */
+  field: Scalars['String']['output'];
+  /** How it is now, as JSON: `false`, `"ada@example.org"`, `["reader"]`. */
+  value: Scalars['String']['output'];
+};
+
+/** Something that happened. It is written once and never changed. */
+export type AuditEvent = {
+  /** Who did it; null where nobody was signed in, or the user is gone. Oneself, or with the permission `users:read`: FORBIDDEN without. */
+  actor?: Maybe<User>;
+  /** The id of who did it, who may be gone; null where nobody was signed in. */
+  actorId?: Maybe<Scalars['ID']['output']>;
+  /** The username of who did it, at that time; null where nobody was signed in. */
+  actorName?: Maybe<Scalars['String']['output']>;
+  /** When. */
+  at: Scalars['DateTime']['output'];
+  /** What was changed, or else there is to say. It never has a secret. */
+  changes: Array<AuditChange>;
+  /** How many alike this tells of: failures of one kind that came together, or the sessions that were ended. Else 1. */
+  count: Scalars['Int']['output'];
+  /** The event's id. */
+  id: Scalars['ID']['output'];
+  /** The address of the client; null for a command and for the server itself. */
+  ipAddress?: Maybe<Scalars['String']['output']>;
+  /** How it ended. */
+  outcome: AuditOutcome;
+  /** Why it was refused, in a word for programs; null where it was not. */
+  reason?: Maybe<Scalars['String']['output']>;
+  /** The session it is about, or in which it was done; null where there is none. */
+  sessionId?: Maybe<Scalars['ID']['output']>;
+  /** To whom it was done; null where it is about nobody, or the user is gone. Oneself, or with the permission `users:read`: FORBIDDEN without. */
+  subject?: Maybe<User>;
+  /** The id of the user it was done to, who may be gone; null where it is about nobody. */
+  subjectId?: Maybe<Scalars['ID']['output']>;
+  /** The username of the user it was done to, at that time; null where it is about nobody. */
+  subjectName?: Maybe<Scalars['String']['output']>;
+  /** What happened. */
+  type: AuditEventType;
+  /** What the client says it is; null for a command and for the server itself. */
+  userAgent?: Maybe<Scalars['String']['output']>;
+};
+
+/** A page of events. */
+export type AuditEventConnection = {
+  /** The events, each with its place. */
+  edges: Array<AuditEventEdge>;
+  /** The events alone. */
+  nodes: Array<AuditEvent>;
+  /** Where the page is. */
+  pageInfo: PageInfo;
+  /** How many events there are by the same filters, on all pages. They are counted one by one where this is asked for. */
+  totalCount: Scalars['Int']['output'];
+};
+
+/** An event in a list. */
+export type AuditEventEdge = {
+  /** The event's place, for `after` and `before`. */
+  cursor: Scalars['String']['output'];
+  /** The event. */
+  node: AuditEvent;
+};
+
+/** What happened. docs/audit.md tells more about each. */
+export const AuditEventType = {
+  /** A user changed the password, which ended every session from before. The session is the new one. */
+  PASSWORD_CHANGED: 'PASSWORD_CHANGED',
+  /** A signed-in user gave a wrong current password. */
+  PASSWORD_CHANGE_FAILED: 'PASSWORD_CHANGE_FAILED',
+  /** A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token. */
+  PERMISSION_DENIED: 'PERMISSION_DENIED',
+  /** A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired. */
+  REFRESH_REFUSED: 'REFRESH_REFUSED',
+  /** A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it. */
+  REFRESH_REUSED: 'REFRESH_REUSED',
+  /** A role was removed, from those who had it, too. */
+  ROLE_DELETED: 'ROLE_DELETED',
+  /** A role was made, or replaced. */
+  ROLE_SAVED: 'ROLE_SAVED',
+  /** A user ended sessions from the list of them, their own or, with sessions:write, the subject's. The session is the one that was ended, where it was named. */
+  SESSIONS_ENDED: 'SESSIONS_ENDED',
+  /** A refresh token that was made elsewhere with the same key became a session here, at its first refresh. */
+  SESSION_ADOPTED: 'SESSION_ADOPTED',
+  /** A user signed in with the password. */
+  SIGNED_IN: 'SIGNED_IN',
+  /** A session was ended with a token of its own. */
+  SIGNED_OUT: 'SIGNED_OUT',
+  /** A signing key was ended at once, by command, or with its algorithm where it had not signed yet. */
+  SIGNING_KEY_RETIRED: 'SIGNING_KEY_RETIRED',
+  /** The next signing key took over, by itself or by command, or a key was retired with its algorithm. */
+  SIGNING_KEY_ROTATED: 'SIGNING_KEY_ROTATED',
+  /** A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept. */
+  SIGN_IN_FAILED: 'SIGN_IN_FAILED',
+  /** A run of import-django wrote users and roles, to its end or not. */
+  USERS_IMPORTED: 'USERS_IMPORTED',
+  /** A user was changed by somebody else or by an operator. */
+  USER_CHANGED: 'USER_CHANGED',
+  /** A user was made. */
+  USER_CREATED: 'USER_CREATED',
+  /** A user was removed, with every session. */
+  USER_DELETED: 'USER_DELETED'
+} as const;
+
+export type AuditEventType = typeof AuditEventType[keyof typeof AuditEventType];
+/** How it ended. */
+export const AuditOutcome = {
+  /** It was done. */
+  DONE: 'DONE',
+  /** It was refused. */
+  REFUSED: 'REFUSED'
+} as const;
+
+export type AuditOutcome = typeof AuditOutcome[keyof typeof AuditOutcome];
 /** What `extensions.code` of a top-level error can be. */
 export const ErrorCode = {
   /** An argument is not acceptable: `extensions.field`, and `extensions.fields` where several are. */
@@ -49,6 +163,10 @@ export const ErrorCode = {
 } as const;
 
 export type ErrorCode = typeof ErrorCode[keyof typeof ErrorCode];
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type Mutation = {
   /**
    * Changes the caller's password. Every session of the caller ends, this one too, and a new one begins: go on with the
@@ -118,32 +236,56 @@ export type Mutation = {
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationPasswordChangeArgs = {
   current: Scalars['String']['input'];
   new: Scalars['String']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationRoleDeleteArgs = {
   name: Scalars['String']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationRoleSaveArgs = {
   input: RoleInput;
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationSessionRevokeArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationSessionsRevokeAllArgs = {
   exceptCurrent?: Scalars['Boolean']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationTokenObtainArgs = {
   delivery?: TokenDelivery;
   password: Scalars['String']['input'];
@@ -151,33 +293,57 @@ export type MutationTokenObtainArgs = {
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationTokenRefreshArgs = {
   delivery?: TokenDelivery;
   refresh?: InputMaybe<Scalars['String']['input']>;
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationTokenRevokeArgs = {
   refresh?: InputMaybe<Scalars['String']['input']>;
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationTokenVerifyArgs = {
   token: Scalars['String']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationUserCreateArgs = {
   input: UserCreateInput;
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationUserDeleteArgs = {
   confirm?: InputMaybe<Scalars['String']['input']>;
   id: Scalars['ID']['input'];
 };
 
 
+/**
+ * What can be done. The mutations of a document run one after the other. Those that take a form answer what the form got
+ * wrong in their payload; all other errors are top-level ones, with an ErrorCode.
+ */
 export type MutationUserUpdateArgs = {
   id: Scalars['ID']['input'];
   input: UserUpdateInput;
@@ -215,7 +381,13 @@ export type PasswordChangePayload = {
   tokens?: Maybe<TokenPair>;
 };
 
+/** What can be asked. Guarded fields are nullable: one that is refused leaves the rest of the answer whole. */
 export type Query = {
+  /**
+   * What happened to users, sessions, roles and signing keys, the newest first; 20 of them where neither `first` nor `last`
+   * says otherwise. Filters go together. A cursor is good with any of them. Requires the permission `audit:read`.
+   */
+  auditEvents?: Maybe<AuditEventConnection>;
   /** The user whose access token came with the request. Requires a valid access token. */
   me?: Maybe<User>;
   /** Answers "This view is protected": the shortest way to try an access token. Requires a valid access token. */
@@ -234,11 +406,27 @@ export type Query = {
 };
 
 
+/** What can be asked. Guarded fields are nullable: one that is refused leaves the rest of the answer whole. */
+export type QueryAuditEventsArgs = {
+  actor?: InputMaybe<Scalars['ID']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
+  since?: InputMaybe<Scalars['DateTime']['input']>;
+  type?: InputMaybe<Array<AuditEventType>>;
+  until?: InputMaybe<Scalars['DateTime']['input']>;
+  user?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+/** What can be asked. Guarded fields are nullable: one that is refused leaves the rest of the answer whole. */
 export type QueryUserArgs = {
   id: Scalars['ID']['input'];
 };
 
 
+/** What can be asked. Guarded fields are nullable: one that is refused leaves the rest of the answer whole. */
 export type QueryUsersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   before?: InputMaybe<Scalars['String']['input']>;
@@ -377,10 +565,24 @@ export type User = {
   permissions: Array<Scalars['String']['output']>;
   /** The user's roles, by name. */
   roles: Array<Role>;
+  /**
+   * What was done to the user, the newest first: one's own, FORBIDDEN for anybody else's. Of what somebody else did it says
+   * neither who nor from where.
+   */
+  securityEvents?: Maybe<AuditEventConnection>;
   /** The sessions that go on, the last used first. One's own, or anybody's with the permission `users:read`: FORBIDDEN without. */
   sessions: Array<Session>;
   /** The name to sign in with. Case counts. */
   username: Scalars['String']['output'];
+};
+
+
+/** Someone who can sign in. */
+export type UserSecurityEventsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  before?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  last?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** A page of users. */
