@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -101,6 +104,46 @@ func TestAuthorizationHeader(t *testing.T) {
 		t.Run(strings.ReplaceAll(header, access, "ACCESS"), func(t *testing.T) {
 			answer.Refused(t, want[0], want[1], want[2])
 		})
+	}
+}
+
+// Only the Authorization header names the caller (RFC 9700, 4.3.2): what is in a URL ends up in logs and histories.
+func TestATokenElsewhereThanInTheHeaderNamesNobody(t *testing.T) {
+	s := testkit.Start(t, testdb.SQLite(t))
+	s.AddUser("ada")
+	access := s.SignIn("ada").Access
+	query := url.Values{"query": {"{ protected }"}}.Encode()
+	for name, place := range map[string]struct {
+		path   string
+		header [2]string
+	}{
+		"the query string":            {"/graphql?" + query + "&access_token=" + access, [2]string{}},
+		"… under the header's name":   {"/graphql?" + query + "&Authorization=Bearer+" + access, [2]string{}},
+		"the extensions of a request": {"/graphql?" + query + "&extensions=" + url.QueryEscape(`{"access_token":"`+access+`"}`), [2]string{}},
+		"a cookie":                    {"/graphql?" + query, [2]string{"Cookie", "access_token=" + access + "; Authorization=Bearer " + access}},
+		"another header":              {"/graphql?" + query, [2]string{"X-Access-Token", access}},
+		"the header of proxies":       {"/graphql?" + query, [2]string{"Proxy-Authorization", "Bearer " + access}},
+		"a view's query string":       {"/protected/?access_token=" + access, [2]string{}},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+place.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", "application/json")
+		if place.header[0] != "" {
+			r.Header.Set(place.header[0], place.header[1])
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(body), "Authentication credentials were not provided.") {
+			t.Errorf("%s: %d %s", name, response.StatusCode, body)
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ var rooms = []room{
 	{"internal/testdb", nil},
 	{"internal/testkit", []string{"app", "auth", "auth/password", "config", "internal/testdb"}},
 	{"internal/testsum", nil},
+	{"internal/evidence", nil},
 	{"internal/extending", nil},
 	{"internal/arch", nil},
 }
@@ -76,7 +77,7 @@ var homes = map[string][]string{
 	"github.com/go-redis/redis_rate":        {"auth/throttle/redis"},
 	"github.com/golang-jwt/jwt":             {"auth/token"},
 	"github.com/google/go-cmp":              {"store/storetest"},
-	"github.com/hashicorp/golang-lru":       {"auth"},
+	"github.com/hashicorp/golang-lru":       {"auth", "auth/throttle"},
 	"github.com/jackc/pgx":                  {"store", "internal/testdb"},
 	"github.com/KimMachineGun/automemlimit": {"app"},
 	"github.com/libtnb/sqlite":              {"store"},
