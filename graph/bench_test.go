@@ -76,8 +76,8 @@ func TestTheHotPathAllocatesLittle(t *testing.T) {
 		clear(w.header)
 		h.ServeHTTP(w, r)
 	})
-	// 44 were measured, two of them by the stubs.
-	if got > 50 {
+	// 50 were measured, two of them by the stubs; under the race detector one more.
+	if got > 52 {
 		t.Errorf("got %v allocations a request", got)
 	}
 }

@@ -108,8 +108,7 @@ func refuse(status int, kind fault.Kind, message string) *refusal {
 }
 
 // run answers a request that could be read.
-func (h *handler) run(x *exchange, r *http.Request, req *request) (a answer, refused *refusal) {
-	var ctx context.Context = x
+func (h *handler) run(x *exchange, r *http.Request, req *request) (answer, *refusal) {
 	d, refused := h.documentFor(req)
 	if refused != nil {
 		return answer{}, refused
@@ -118,12 +117,22 @@ func (h *handler) run(x *exchange, r *http.Request, req *request) (a answer, ref
 	if err != nil {
 		return answer{}, &refusal{errors: gqlerror.List{err}}
 	}
-	recordOf(ctx).operation(op)
+	recordOf(x).operation(op)
 	if h.begin != nil {
-		var end func([]string)
-		ctx, end = h.begin(ctx, op.Name, string(op.Operation))
-		defer func() { end(codesOf(a, refused)) }()
+		return h.observed(x, r, req, d, op)
 	}
+	return h.runOperation(x, x, r, req, d, op)
+}
+
+// observed is runOperation between what Options.Begin is called for.
+func (h *handler) observed(x *exchange, r *http.Request, req *request, d *document, op *ast.OperationDefinition) (a answer, refused *refusal) {
+	ctx, end := h.begin(x, op.Name, string(op.Operation))
+	defer func() { end(codesOf(a, refused)) }()
+	return h.runOperation(ctx, x, r, req, d, op)
+}
+
+// runOperation runs an operation of a document. ctx is the exchange, or made from it.
+func (h *handler) runOperation(ctx context.Context, x *exchange, r *http.Request, req *request, d *document, op *ast.OperationDefinition) (answer, *refusal) {
 	if r.Method != http.MethodPost && op.Operation != ast.Query {
 		refused := refuse(http.StatusMethodNotAllowed, fault.KindValidationFailed,
 			"Only queries can be sent by "+r.Method+"; send this operation by POST.")
@@ -147,7 +156,7 @@ func (h *handler) run(x *exchange, r *http.Request, req *request) (a answer, ref
 	if operation == nil {
 		operation = h.compiler.operationContext(d, op, variables)
 	}
-	a = h.execute(ctx, operation)
+	a := h.execute(ctx, operation)
 	if !d.vouched.Load() && (x.vouched || isSignedIn(ctx)) {
 		h.documents.vouch(d)
 	}

@@ -247,6 +247,8 @@ const (
 	AuditEventTypeSignedIn AuditEventType = "SIGNED_IN"
 	// A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept.
 	AuditEventTypeSignInFailed AuditEventType = "SIGN_IN_FAILED"
+	// A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one.
+	AuditEventTypeSignInThrottled AuditEventType = "SIGN_IN_THROTTLED"
 	// A refresh token that was made elsewhere with the same key became a session here, at its first refresh.
 	AuditEventTypeSessionAdopted AuditEventType = "SESSION_ADOPTED"
 	// A session was ended with a token of its own.
@@ -284,6 +286,7 @@ const (
 var AllAuditEventType = []AuditEventType{
 	AuditEventTypeSignedIn,
 	AuditEventTypeSignInFailed,
+	AuditEventTypeSignInThrottled,
 	AuditEventTypeSessionAdopted,
 	AuditEventTypeSignedOut,
 	AuditEventTypeSessionsEnded,
@@ -304,7 +307,7 @@ var AllAuditEventType = []AuditEventType{
 
 func (e AuditEventType) IsValid() bool {
 	switch e {
-	case AuditEventTypeSignedIn, AuditEventTypeSignInFailed, AuditEventTypeSessionAdopted, AuditEventTypeSignedOut, AuditEventTypeSessionsEnded, AuditEventTypeRefreshRefused, AuditEventTypeRefreshReused, AuditEventTypePasswordChanged, AuditEventTypePasswordChangeFailed, AuditEventTypeUserCreated, AuditEventTypeUserChanged, AuditEventTypeUserDeleted, AuditEventTypeUsersImported, AuditEventTypeSigningKeyRotated, AuditEventTypeSigningKeyRetired, AuditEventTypeRoleSaved, AuditEventTypeRoleDeleted, AuditEventTypePermissionDenied:
+	case AuditEventTypeSignedIn, AuditEventTypeSignInFailed, AuditEventTypeSignInThrottled, AuditEventTypeSessionAdopted, AuditEventTypeSignedOut, AuditEventTypeSessionsEnded, AuditEventTypeRefreshRefused, AuditEventTypeRefreshReused, AuditEventTypePasswordChanged, AuditEventTypePasswordChangeFailed, AuditEventTypeUserCreated, AuditEventTypeUserChanged, AuditEventTypeUserDeleted, AuditEventTypeUsersImported, AuditEventTypeSigningKeyRotated, AuditEventTypeSigningKeyRetired, AuditEventTypeRoleSaved, AuditEventTypeRoleDeleted, AuditEventTypePermissionDenied:
 		return true
 	}
 	return false
