@@ -22,7 +22,7 @@ build: ## Build bin/latchkey: static, with the version that git knows
 test: ## Run every test that can run on this machine, and say at the end what was skipped
 	@{
 		status=0
-		go test -json -race ./... || status=$$?
+		go test -json -race -timeout 30m ./... || status=$$?
 		go test -C examples/orders -json -race ./... || status=$$?
 		e2e/run || status=$$?
 		exit $$status

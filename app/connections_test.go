@@ -31,7 +31,7 @@ const patience = 20 * time.Second
 
 // hasty makes a server lose its patience soon.
 func hasty(c *config.Settings) {
-	c.ReadHeaderTimeout, c.ReadTimeout, c.WriteTimeout = time.Second, 1500*time.Millisecond, 2*time.Second
+	c.ReadHeaderTimeout, c.ReadTimeout, c.OperationTimeout, c.WriteTimeout = time.Second, 1500*time.Millisecond, time.Second, 2*time.Second
 	c.IdleTimeout, c.ShutdownTimeout = 1200*time.Millisecond, 3*time.Second
 	c.MaxHeaderBytes = 8 << 10
 }
