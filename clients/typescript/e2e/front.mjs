@@ -2,10 +2,13 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import { extname } from 'node:path';
 
 import { install, serve } from '../../../e2e/latchkey.mjs';
 
 export { password, username } from '../../../e2e/latchkey.mjs';
+
+const types = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
 /** front serves a new Latchkey, with these settings, until the test ends. */
 export async function front(t, settings) {
@@ -20,8 +23,9 @@ class Front {
   requests = [];
   /** The answers, parsed, in the order in which they were given. */
   answers = [];
-  /** What is served beside Latchkey, by path. */
+  /** What is served beside Latchkey, by path, and the headers that it gets. */
   files = {};
+  headers = {};
   #running;
 
   constructor(t, installed) {
@@ -80,7 +84,7 @@ class Front {
   async #handle(request, response) {
     const { method, url, headers } = request;
     if (url in this.files) {
-      response.setHeader('Content-Type', url.endsWith('.js') ? 'text/javascript' : 'text/html');
+      response.writeHead(200, { 'Content-Type': types[extname(url)] ?? 'text/html', ...this.headers });
       return response.end(this.files[url]);
     }
     const body = Buffer.concat(await request.toArray());
