@@ -14,10 +14,11 @@ import { stripVTControlCharacters } from 'node:util';
 import { front, password, username } from '../clients/typescript/e2e/front.mjs';
 import { launch } from './browser.mjs';
 import { folder, install } from './latchkey.mjs';
-import { screenshotPath } from './settings.mjs';
 
 const example = new URL('../examples/react-apollo/', import.meta.url).pathname;
 const axe = join(example, 'node_modules/axe-core/axe.min.js');
+/** A folder for pictures of the page, where they are wanted. */
+const screenshots = process.env.SCREENSHOTS;
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
@@ -34,7 +35,7 @@ after(() => browser?.close());
 function build(env = {}) {
   const out = folder();
   const options = { cwd: example, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] };
-  execFileSync('npm', ['run', 'build', '--', '--outDir', out], options);
+  execFileSync('npm', ['run', 'build', '--', '--outDir', out, '--emptyOutDir'], options);
   const paths = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const built = Object.fromEntries(
     paths.map(({ parentPath, name }) => {
@@ -108,8 +109,14 @@ class AppPage {
     return row.getByRole('button', { name: 'End this one' }).click();
   }
 
+  /** row is that of the session to which an access token belongs. */
+  row(access) {
+    const { sid } = JSON.parse(Buffer.from(access.split('.')[1], 'base64url'));
+    return this.sessions.filter({ has: this.page.locator(`[id="${sid}"]`) });
+  }
+
   other() {
-    return this.sessions.filter({ hasNotText: 'this one' });
+    return this.sessions.filter({ hasNot: this.page.locator('.badge') });
   }
 
   current() {
@@ -166,6 +173,7 @@ async function elsewhere(t, latchkey) {
   return { page, faults };
 }
 
+const obtain = `mutation { tokenObtain(username: "${username}", password: "${password}") { access } }`;
 const ended = 'Your session was ended, perhaps from another device. Sign in to go on.';
 
 test('react-apollo: whoever signs in sees the protected field and who they are, and a reload keeps it so', async (t) => {
@@ -183,7 +191,7 @@ test('react-apollo: whoever signs in sees the protected field and who they are, 
   await app.waitForAccount();
   assert.equal(await app.focused(), 'Your account');
   await page.getByRole('definition').getByText(username, { exact: true }).waitFor();
-  for (const row of ['Chrome on Linux', 'this one', '127.0.0.1']) await app.sessions.getByText(row).waitFor();
+  for (const row of ['Chrome on Linux', 'current', '127.0.0.1']) await app.sessions.getByText(row).waitFor();
 
   await page.reload();
   await app.waitForAccount();
@@ -204,11 +212,10 @@ test('react-apollo: tokens that live for 3 s are renewed under use in two tabs, 
   /** use goes on until so many tokens have been taken: another device signs in, and one tab ends its session. */
   const use = async (tokens) => {
     for (let turn = 0; given().length < tokens; turn++) {
-      await latchkey.direct(`mutation { tokenObtain(username: "${username}", password: "${password}") { access } }`);
-      const page = pages[turn % 2];
-      await page.other().waitFor();
-      await page.end(page.other());
-      await page.waitForSessions(1);
+      const { data } = await latchkey.direct(obtain);
+      const row = pages[turn % 2].row(data.tokenObtain.access);
+      await pages[turn % 2].end(row);
+      await row.waitFor({ state: 'detached' });
     }
   };
   await use(given().length + 2);
@@ -227,14 +234,23 @@ test('react-apollo: tokens that live for 3 s are renewed under use in two tabs, 
 });
 
 test('react-apollo: two tabs that refresh at once take one refresh', async (t) => {
-  const { latchkey, pages, faults } = await signedIn(t, { tabs: 2 });
-  for (let round = 1; round <= 3; round++) {
-    const before = latchkey.count('LatchkeyRefresh');
-    await Promise.all(pages.map(({ page }) => page.reload()));
-    await Promise.all(pages.map((page) => page.waitForAccount()));
-    assert.equal(latchkey.count('LatchkeyRefresh'), before + 1);
-    for (const page of pages) assert.deepEqual(await page.seen(), new Set(['Your account']));
-  }
+  const { latchkey, context, pages, faults } = await signedIn(t, { tabs: 2 });
+  let goOn;
+  const bothAsk = new Promise((resolve) => (goOn = resolve));
+  await context.route('**/graphql', async (route) => {
+    if (route.request().postDataJSON().operationName === 'LatchkeyRefresh') await bothAsk;
+    await route.continue();
+  });
+  const before = latchkey.count('LatchkeyRefresh');
+  await Promise.all(pages.map(({ page }) => page.reload()));
+  await pages[0].page.waitForFunction(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return held.length === 1 && pending.length === 1;
+  });
+  goOn();
+  await Promise.all(pages.map((page) => page.waitForAccount()));
+  assert.equal(latchkey.count('LatchkeyRefresh'), before + 1);
+  for (const page of pages) assert.deepEqual(await page.seen(), new Set(['Your account']));
   assert.deepEqual(faults, []);
 });
 
@@ -372,8 +388,9 @@ for (const [name, options] of Object.entries({
     await app.signIn();
     await app.waitForAccount();
     await elsewhere(t, latchkey);
-    await app.waitForSessions(2);
-    if (screenshotPath) await app.page.screenshot({ path: screenshotPath.replace(/(\.png)?$/, `-react-${name}.png`) });
+    await latchkey.direct(obtain);
+    await app.waitForSessions(3);
+    if (screenshots) await app.page.screenshot({ path: join(screenshots, `react-apollo-${name}.png`) });
     await check('signed in');
     await app.changePassword('not the password', 'short');
     await app.alert.first().waitFor();
@@ -416,26 +433,18 @@ test('react-apollo: a page of another origin', async (t) => {
 
 test('react-apollo: run starts the server and the page, and ends both', async (t) => {
   const { env } = install();
+  // The settings of these tests are none of the server.
+  const surroundings = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LATCHKEY_')));
   const address = `127.0.0.1:${await freePort()}`;
   const running = spawn(join(example, 'run'), {
-    env: { ...process.env, ...env, LATCHKEY_ADDR: address },
+    env: { ...surroundings, ...env, LATCHKEY_ADDR: address },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   t.after(() => running.kill());
-  let log = '';
-  running.stderr.on('data', (data) => (log += data));
-  let url;
-  for await (const line of createInterface({ input: running.stdout })) {
-    url = stripVTControlCharacters(line).match(/Local: +(http\S+)/)?.[1];
-    if (url) break;
-  }
-  assert.ok(url, log);
-  running.stdout.resume();
-  const isUp = () => fetch(`http://${address}/readyz`).then(({ ok }) => ok, () => false);
-  while (!(await isUp())) {
-    assert.equal(running.exitCode, null, log);
-    await once(running.stderr, 'data');
-  }
+  const [[, url]] = await Promise.all([
+    waitForLine(running.stdout, /Local: +(http\S+)/),
+    waitForLine(running.stderr, /"msg":"listening"/),
+  ]);
   const { context, faults } = await device(t);
   const app = await AppPage.open(context, url);
   await app.signIn();
@@ -445,8 +454,20 @@ test('react-apollo: run starts the server and the page, and ends both', async (t
   assert.deepEqual(faults, []);
   running.kill();
   await once(running, 'close');
-  assert.equal(await isUp(), false);
+  await assert.rejects(fetch(`http://${address}/healthz`), 'Latchkey has ended, too');
 });
+
+async function waitForLine(stream, pattern) {
+  const read = [];
+  for await (const line of createInterface({ input: stream })) {
+    read.push(stripVTControlCharacters(line));
+    const match = read.at(-1).match(pattern);
+    if (!match) continue;
+    stream.resume();
+    return match;
+  }
+  throw new Error(`it ended before it said ${pattern}:\n${read.join('\n')}`);
+}
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');

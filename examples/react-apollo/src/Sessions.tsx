@@ -15,19 +15,13 @@ interface Props {
 
 export function Sessions({ sessions, onEnded }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
-  const [ended, setEnded] = useState<string | null>(null);
-  const [endSession] = useMutation(endSessionMutation);
-  const end = useTask(async ({ id, userAgent }: OwnSession) => {
-    setEnded(null);
-    try {
-      await endSession({ variables: { id } });
-    } catch (error) {
-      if (codeOf(error) !== ErrorCode.NOT_FOUND) throw error; // else it had ended by itself
-    }
+  const [ended, setEnded] = useState('');
+
+  async function goOn(session: OwnSession): Promise<void> {
     await onEnded();
-    setEnded(`The session of ${deviceOf(userAgent)} has ended.`);
+    setEnded(`The session of ${deviceOf(session.userAgent)} has ended.`);
     heading.current?.focus(); // the button is gone
-  });
+  }
 
   return (
     <section className="card" aria-labelledby="sessions">
@@ -36,34 +30,45 @@ export function Sessions({ sessions, onEnded }: Props) {
       </h2>
       <ul className="sessions">
         {sessions.map((session) => (
-          <li key={session.id}>
-            <div>
-              <strong id={session.id}>{deviceOf(session.userAgent)}</strong>{' '}
-              {session.isCurrent && <span className="badge">this one</span>}
-              <p className="quiet">
-                {session.ipAddress ?? 'address unknown'} · since <Time at={session.createdAt} /> · last used{' '}
-                <Time at={session.lastUsedAt} />
-              </p>
-            </div>
-            <button
-              aria-describedby={session.id}
-              aria-disabled={end.pending}
-              onClick={() => void (end.pending || end.run(session))}
-            >
-              End this one
-            </button>
-          </li>
+          <Row key={session.id} session={session} onEnded={() => goOn(session)} />
         ))}
       </ul>
-      {end.error && (
-        <p className="error" role="alert">
-          {end.error}
-        </p>
-      )}
       <p className="done" role="status">
         {ended}
       </p>
     </section>
+  );
+}
+
+function Row({ session, onEnded }: { session: OwnSession; onEnded: () => Promise<void> }) {
+  const { id, userAgent, ipAddress, createdAt, lastUsedAt, isCurrent } = session;
+  const [endSession] = useMutation(endSessionMutation);
+  const end = useTask(async () => {
+    try {
+      await endSession({ variables: { id } });
+    } catch (error) {
+      if (codeOf(error) !== ErrorCode.NOT_FOUND) throw error; // else it had ended by itself
+    }
+    await onEnded();
+  });
+
+  return (
+    <li>
+      <div>
+        <strong id={id}>{deviceOf(userAgent)}</strong> {isCurrent && <span className="badge">current</span>}
+        <p className="quiet">
+          {ipAddress ?? 'address unknown'} · since <Time at={createdAt} /> · last used <Time at={lastUsedAt} />
+        </p>
+        {end.error && (
+          <p className="error" role="alert">
+            {end.error}
+          </p>
+        )}
+      </div>
+      <button aria-describedby={id} aria-disabled={end.pending} onClick={() => void (end.pending || end.run())}>
+        End this one
+      </button>
+    </li>
   );
 }
 
