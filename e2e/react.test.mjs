@@ -370,8 +370,8 @@ test('react-apollo: a sign-out that the server was not told of can be repeated',
 });
 
 for (const [name, options] of Object.entries({
-  light: { colorScheme: 'light', viewport: { width: 1000, height: 940 } },
-  dark: { colorScheme: 'dark', viewport: { width: 1000, height: 940 } },
+  light: { colorScheme: 'light', viewport: { width: 860, height: 1000 } },
+  dark: { colorScheme: 'dark', viewport: { width: 860, height: 1000 } },
   narrow: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
 })) {
   test(`react-apollo: axe finds nothing serious in the page: ${name}`, async (t) => {
@@ -388,8 +388,11 @@ for (const [name, options] of Object.entries({
     await app.signIn();
     await app.waitForAccount();
     await elsewhere(t, latchkey);
-    await latchkey.direct(obtain);
+    const { data } = await latchkey.direct(obtain);
+    const who = 'firstName: "Ada", lastName: "Lovelace", email: "ada@example.org"';
+    await latchkey.direct(`mutation { userUpdate(id: 1, input: { ${who} }) { errors { code } } }`, data.tokenObtain.access);
     await app.waitForSessions(3);
+    await app.page.getByText('Ada Lovelace').waitFor();
     if (screenshots) await app.page.screenshot({ path: join(screenshots, `react-apollo-${name}.png`) });
     await check('signed in');
     await app.changePassword('not the password', 'short');

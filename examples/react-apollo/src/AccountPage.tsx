@@ -56,21 +56,24 @@ function Profile({ me, secret }: { me: NonNullable<Account['me']>; secret: strin
   const facts = {
     'The protected field': secret,
     Username: me.username,
-    Name: `${me.firstName} ${me.lastName}`.trim() || '–',
-    'E-mail': me.email || '–',
-    Roles: me.roles.map(({ name }) => name).join(', ') || '–',
-    'Last sign-in': me.lastLogin ? <Time at={me.lastLogin} /> : '–',
+    Name: `${me.firstName} ${me.lastName}`.trim(),
+    'E-mail': me.email,
+    Roles: me.roles.map(({ name }) => name).join(', '),
+    'Last sign-in': me.lastLogin && <Time at={me.lastLogin} />,
   };
   return (
     <section className="card" aria-labelledby="profile">
       <h2 id="profile">Who I am</h2>
       <dl>
-        {Object.entries(facts).map(([name, fact]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{fact}</dd>
-          </div>
-        ))}
+        {Object.entries(facts).map(
+          ([name, fact]) =>
+            fact && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{fact}</dd>
+              </div>
+            ),
+        )}
       </dl>
     </section>
   );

@@ -57,7 +57,10 @@ function Row({ session, onEnded }: { session: OwnSession; onEnded: () => Promise
       <div>
         <strong id={id}>{deviceOf(userAgent)}</strong> {isCurrent && <span className="badge">current</span>}
         <p className="quiet">
-          {ipAddress ?? 'address unknown'} · since <Time at={createdAt} /> · last used <Time at={lastUsedAt} />
+          Signed in <Time at={createdAt} />
+          {ipAddress && ` from ${ipAddress}`}
+          <br />
+          Last used <Time at={lastUsedAt} />
         </p>
         {end.error && (
           <p className="error" role="alert">
@@ -72,14 +75,14 @@ function Row({ session, onEnded }: { session: OwnSession; onEnded: () => Promise
   );
 }
 
-const browsers = { Edge: /Edg/, Firefox: /Firefox/, Chrome: /Chrom/, Safari: /Safari/, curl: /^curl/ };
+const browsers = { Edge: /Edg/, Firefox: /Firefox/, Chrome: /Chrom/, Safari: /Safari/ };
 const systems = { Android: /Android/, iOS: /iPhone|iPad/, Windows: /Windows/, macOS: /Macintosh/, Linux: /Linux/ };
 
 /** What a person calls the program that a session was begun with. */
 function deviceOf(userAgent: string | null | undefined): string {
   const find = (names: Record<string, RegExp>) =>
     Object.keys(names).find((name) => names[name]?.test(userAgent ?? ''));
-  const browser = find(browsers) ?? 'Another program';
+  const browser = find(browsers) ?? userAgent?.match(/^[^/ ]+/)?.[0] ?? 'Unknown program';
   const system = find(systems);
   return system ? `${browser} on ${system}` : browser;
 }
