@@ -11,6 +11,8 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 
+import { devices } from 'playwright-core';
+
 import { front, password, username } from '../clients/typescript/e2e/front.mjs';
 import { launch } from './browser.mjs';
 import { folder, install } from './latchkey.mjs';
@@ -165,8 +167,8 @@ async function signedIn(t, { tabs = 1, ...options } = {}) {
 }
 
 /** elsewhere signs in on another device. */
-async function elsewhere(t, latchkey) {
-  const { context, faults } = await device(t);
+async function elsewhere(t, latchkey, options) {
+  const { context, faults } = await device(t, options);
   const page = await AppPage.open(context, latchkey.origin);
   await page.signIn();
   await page.waitForAccount();
@@ -370,8 +372,8 @@ test('react-apollo: a sign-out that the server was not told of can be repeated',
 });
 
 for (const [name, options] of Object.entries({
-  light: { colorScheme: 'light', viewport: { width: 860, height: 1000 } },
-  dark: { colorScheme: 'dark', viewport: { width: 860, height: 1000 } },
+  light: { colorScheme: 'light', viewport: { width: 860, height: 990 } },
+  dark: { colorScheme: 'dark', viewport: { width: 860, height: 990 } },
   narrow: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
 })) {
   test(`react-apollo: axe finds nothing serious in the page: ${name}`, async (t) => {
@@ -387,11 +389,12 @@ for (const [name, options] of Object.entries({
     await check('refused');
     await app.signIn();
     await app.waitForAccount();
-    await elsewhere(t, latchkey);
+    await elsewhere(t, latchkey, devices['iPhone 15']);
     const { data } = await latchkey.direct(obtain);
     const who = 'firstName: "Ada", lastName: "Lovelace", email: "ada@example.org"';
     await latchkey.direct(`mutation { userUpdate(id: 1, input: { ${who} }) { errors { code } } }`, data.tokenObtain.access);
     await app.waitForSessions(3);
+    await app.sessions.getByText('Safari on iOS').waitFor();
     await app.page.getByText('Ada Lovelace').waitFor();
     if (screenshots) await app.page.screenshot({ path: join(screenshots, `react-apollo-${name}.png`) });
     await check('signed in');

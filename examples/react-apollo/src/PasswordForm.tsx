@@ -42,8 +42,10 @@ export function PasswordForm({ username, onChanged }: Props) {
       <form ref={form} onSubmit={submit}>
         {/* For password managers. */}
         <input name="username" autoComplete="username" value={username} readOnly hidden />
-        <Field label="Current password" name="current" autoComplete="current-password" errors={messages('current')} />
-        <Field label="New password" name="new" autoComplete="new-password" errors={messages('new')} />
+        <div className="fields">
+          <Field label="Current password" name="current" autoComplete="current-password" errors={messages('current')} />
+          <Field label="New password" name="new" autoComplete="new-password" errors={messages('new')} />
+        </div>
         {change.error && (
           <p className="error" role="alert">
             {change.error}
