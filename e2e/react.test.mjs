@@ -94,8 +94,8 @@ class AppPage {
     this.trying = page.getByText('The server cannot be reached. Trying again…');
   }
 
-  async signIn(secret = password) {
-    await this.page.getByLabel('Username').fill(username);
+  async signIn(secret = password, name = username) {
+    await this.page.getByLabel('Username').fill(name);
     await this.page.getByLabel('Password').fill(secret);
     await this.page.getByRole('button', { name: 'Sign in' }).click();
   }
@@ -308,7 +308,7 @@ test('react-apollo: a new password ends the other sessions, and this one goes on
   assert.deepEqual([...faults, ...other.faults], []);
 });
 
-test('react-apollo: signing out is that of all tabs', async (t) => {
+test('react-apollo: signing out is that of all tabs, and so is the sign-in of another user', async (t) => {
   const { latchkey, context, pages, faults } = await signedIn(t, { tabs: 2 });
   await pages[0].signOut();
   for (const page of pages) await page.page.getByText('You have signed out.').waitFor();
@@ -316,6 +316,17 @@ test('react-apollo: signing out is that of all tabs', async (t) => {
   await pages[1].page.reload();
   await pages[1].waitForForm();
   assert.deepEqual(await pages[1].seen(), new Set(['Sign in']));
+
+  const { data } = await latchkey.direct(obtain);
+  const bob = `mutation { userCreate(input: { username: "bob", password: "${password}" }) { errors { code } } }`;
+  await latchkey.direct(bob, data.tokenObtain.access);
+  await pages[1].signIn(password, 'bob');
+  for (const page of pages) {
+    await page.waitForAccount();
+    await page.page.getByRole('definition').getByText('bob', { exact: true }).waitFor();
+    assert.equal(await page.sessions.count(), 1);
+    assert.equal(await page.page.getByText(username, { exact: true }).count(), 0);
+  }
   assert.deepEqual(faults, []);
 });
 
@@ -372,8 +383,8 @@ test('react-apollo: a sign-out that the server was not told of can be repeated',
 });
 
 for (const [name, options] of Object.entries({
-  light: { colorScheme: 'light', viewport: { width: 860, height: 990 } },
-  dark: { colorScheme: 'dark', viewport: { width: 860, height: 990 } },
+  light: { colorScheme: 'light', viewport: { width: 860, height: 1010 } },
+  dark: { colorScheme: 'dark', viewport: { width: 860, height: 1010 } },
   narrow: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
 })) {
   test(`react-apollo: axe finds nothing serious in the page: ${name}`, async (t) => {
