@@ -345,6 +345,7 @@ test('react-apollo: while the server is away the page says so, and goes on after
     await app.page.evaluate(() => new Promise(requestAnimationFrame));
   }
   await app.page.getByText('This view is protected').waitFor();
+  assert.deepEqual(await app.seen(), new Set(['Sign in', 'Your account']), 'no error');
   await app.changePassword(password, `${password} staple`);
   await app.alert.getByText('The server cannot be reached. Please try again.').waitFor();
   await latchkey.start();
