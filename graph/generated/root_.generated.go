@@ -1105,7 +1105,7 @@ enum AuditEventType {
   SIGNED_IN
   "A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept."
   SIGN_IN_FAILED
-  "A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one."
+  "A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one. The subject is the user of that name, where there is one."
   SIGN_IN_THROTTLED
   "A refresh token that was made elsewhere with the same key became a session here, at its first refresh."
   SESSION_ADOPTED

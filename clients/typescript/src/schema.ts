@@ -107,7 +107,7 @@ export const AuditEventType = {
   SIGNING_KEY_ROTATED: 'SIGNING_KEY_ROTATED',
   /** A sign-in was refused as INVALID_CREDENTIALS. The subject is the user of that name, where there is one; what was typed is never kept. */
   SIGN_IN_FAILED: 'SIGN_IN_FAILED',
-  /** A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one. */
+  /** A sign-in, or a change of the password, was refused as RATE_LIMITED after too many wrong passwords, without a look at this one. The subject is the user of that name, where there is one. */
   SIGN_IN_THROTTLED: 'SIGN_IN_THROTTLED',
   /** A run of import-django wrote users and roles, to its end or not. */
   USERS_IMPORTED: 'USERS_IMPORTED',
