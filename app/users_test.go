@@ -364,6 +364,12 @@ func TestSessionsOfOthers(t *testing.T) {
 func TestNoWayUp(t *testing.T) {
 	testkit.Each(t, func(t *testing.T, server *testkit.Server) {
 		s := startStaff(t, server)
+		secretary, err := s.App.Auth.CreateUser(auth.AsOperator(t.Context()),
+			auth.UserForm{Username: "secretary", Password: testkit.Password, IsStaff: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ids["secretary"] = secretary.ID
 		root, ada, clerk := s.ids["root"], s.ids["ada"], s.ids["clerk"]
 		victim := s.SignIn("ada")
 		clerkPair := s.SignIn("clerk")
@@ -400,6 +406,11 @@ func TestNoWayUp(t *testing.T) {
 			{name: "delete a superuser with their name", query: fmt.Sprintf(`mutation { userDelete(id: %d, confirm: "root") }`, root)},
 			{name: "set the password of somebody who may more", query: fmt.Sprintf(update, s.ids["auditor"], `password: "correct horse battery"`)},
 			{name: "set the address of somebody who may more", query: fmt.Sprintf(update, s.ids["manager"], `email: "evil@example.org"`)},
+			{name: "set the password of somebody with a role of no permission that one lacks", query: fmt.Sprintf(update, s.ids["grace"], `password: "correct horse battery"`)},
+			{name: "set the address of somebody with such a role", query: fmt.Sprintf(update, s.ids["grace"], `email: "evil@example.org"`)},
+			{name: "take such a role and set the password at once", query: fmt.Sprintf(update, s.ids["grace"], `roles: null, password: "correct horse battery"`)},
+			{name: "set the password of somebody of the staff", query: fmt.Sprintf(update, s.ids["secretary"], `password: "correct horse battery"`)},
+			{name: "set the address of somebody of the staff", query: fmt.Sprintf(update, s.ids["secretary"], `email: "evil@example.org"`)},
 			{name: "delete somebody who may more", query: fmt.Sprintf("mutation { userDelete(id: %d) }", s.ids["manager"])},
 			{name: "take a role from somebody who may more", query: fmt.Sprintf(update, s.ids["auditor"], "roles: null")},
 			{name: "save a role", query: `mutation { roleSave(input: {name: "clerk", permissions: ["users:read"]}) { errors { code } } }`},
@@ -488,6 +499,12 @@ func TestNoWayUp(t *testing.T) {
 			a := s.Query(fmt.Sprintf(update, ada, `firstName: "Ada", isActive: false`), nil, bearer(clerkPair.Access)...)
 			if string(a.Data) != `{"userUpdate":{"errors":[]}}` {
 				t.Error(a.Body)
+			}
+			for _, name := range []string{"grace", "secretary"} {
+				a := s.Query(fmt.Sprintf(update, s.ids[name], `lastName: "Hopper"`), nil, bearer(clerkPair.Access)...)
+				if string(a.Data) != `{"userUpdate":{"errors":[]}}` {
+					t.Error(a.Body)
+				}
 			}
 			a = s.Query(fmt.Sprintf(create, `roles: ["clerk"]`), nil, bearer(clerkPair.Access)...)
 			if string(a.Data) != `{"userCreate":{"errors":[]}}` {

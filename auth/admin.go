@@ -37,8 +37,9 @@ const (
 	textLast = "This is the last active superuser: nobody would be left to give permissions."
 )
 
-// UpdateUser changes a user. Needs users:write, everything that the user holds, and everything that is given. Access
-// tokens that are no longer true are STALE at once; a new password and the end of a user's activity end the sessions.
+// UpdateUser changes a user. Needs users:write, every permission that the user holds, and everything that is given; for a
+// new password or address the user's roles and flags, too. Access tokens that are no longer true are STALE at once; a new
+// password and the end of a user's activity end the sessions.
 //
 // A FormError says, all at once, what is wrong with the change. NOT_FOUND where there is no such user, FORBIDDEN for
 // what would be a way up.
@@ -102,6 +103,9 @@ func (e *edit) check(ctx context.Context) (err error) {
 		return err
 	}
 	e.after = e.changed()
+	if err := e.mayBecome(ctx); err != nil {
+		return err
+	}
 	if err := e.mayGive(ctx, e.actor, e.before, e.after); err != nil {
 		return err
 	}
@@ -126,6 +130,23 @@ func (e *edit) check(ctx context.Context) (err error) {
 	}
 	if len(problems) > 0 {
 		return problems
+	}
+	return nil
+}
+
+// mayBecome returns nil where the change leaves the actor no way to sign in as the user, or where that brings the actor
+// nothing to give. A role can mean something to another service, and a flag to an application, without any permission.
+func (e *edit) mayBecome(ctx context.Context) error {
+	if !e.change.Password.Set && e.after.Email == e.before.Email {
+		return nil
+	}
+	if e.before.IsStaff && !e.actor.isStaff() {
+		return e.denied(ctx, e.id, ruleFlag, forbidden("The user belongs to the staff, and you do not.", ""))
+	}
+	for _, r := range e.before.Roles {
+		if !e.actor.holdsRole(r.Name) {
+			return e.denied(ctx, e.id, ruleRole, forbidden("The user has the role "+strconv.Quote(r.Name)+", which you do not have.", ""))
+		}
 	}
 	return nil
 }
@@ -342,7 +363,7 @@ func (s *Service) mayGive(ctx context.Context, by actor, before, after models.Us
 	if after.IsSuperuser && !by.everything() {
 		return s.denied(ctx, before.ID, ruleSuperuser, forbidden("Only a superuser may make a superuser.", ""))
 	}
-	if after.IsStaff && !before.IsStaff && !by.everything() && !by.user.IsStaff {
+	if after.IsStaff && !before.IsStaff && !by.isStaff() {
 		return s.denied(ctx, before.ID, ruleFlag, forbidden("You cannot give isStaff: you do not have it.", ""))
 	}
 	return nil
@@ -352,7 +373,7 @@ func (s *Service) mayGive(ctx context.Context, by actor, before, after models.Us
 func (s *Service) mayGiveRoles(ctx context.Context, by actor, before models.User, roles []models.Role) error {
 	had := before.RoleNames()
 	for _, r := range roles {
-		if slices.Contains(had, r.Name) || by.everything() || by.hasRole(r.Name) {
+		if slices.Contains(had, r.Name) || by.holdsRole(r.Name) {
 			continue
 		}
 		return s.denied(ctx, before.ID, ruleRole, forbidden("You cannot give the role "+strconv.Quote(r.Name)+": you do not have it.",

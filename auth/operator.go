@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"latchkey/models"
@@ -42,14 +43,12 @@ func (a actor) lacks(permissions []string) string {
 	return ""
 }
 
-// hasRole reports whether the actor has the role of that name.
-func (a actor) hasRole(name string) bool {
-	for _, r := range a.user.Roles {
-		if r.Name == name {
-			return true
-		}
-	}
-	return false
+// isStaff reports whether the actor may give the flag.
+func (a actor) isStaff() bool { return a.everything() || a.user.IsStaff }
+
+// holdsRole reports whether the actor may give the role of that name.
+func (a actor) holdsRole(name string) bool {
+	return a.everything() || slices.Contains(a.user.RoleNames(), name)
 }
 
 // actorIn returns who makes the request, as the store given has them now, if they have the permission.

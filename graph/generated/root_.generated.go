@@ -1499,6 +1499,7 @@ extend type Mutation {
   Changes a user. Access tokens that are no longer true are STALE from this answer on; a new password, and the end of
   ` + "`" + `isActive` + "`" + `, end the user's sessions. NOT_FOUND where there is no such user; FORBIDDEN for a user who has permissions
   that the caller does not have, for a superuser unless the caller is one, and for what the caller does not have to give.
+  So it is for the password and the address of a user with a role or ` + "`" + `isStaff` + "`" + ` that the caller does not have.
   The last active superuser stays one. Requires the permission ` + "`" + `users:write` + "`" + `.
   """
   userUpdate(
