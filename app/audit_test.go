@@ -82,12 +82,26 @@ func TestAChangeOfTheAuditIsFound(t *testing.T) {
 		if !strings.HasPrefix(url, "sqlite:") {
 			later = "at + interval '1 microsecond'"
 		}
-		for _, test := range []struct {
+		type change struct {
 			name  string
 			do    []string
 			seq   int64
 			words string
-		}{
+		}
+		var mistyped []change
+		if strings.HasPrefix(url, "sqlite:") { // a blob reads like the text or the number, but no condition finds it
+			for _, column := range []string{"at", "type", "actor_id", "actor_name", "subject_id", "subject_name", "session_id", "address", "user_agent", "detail"} {
+				mistyped = append(mistyped, change{
+					column + ", as a blob", []string{"UPDATE events SET " + column + " = CAST(" + column + " AS blob) WHERE seq = 3"},
+					3, "row 3 was changed: a column of event 3",
+				})
+			}
+			mistyped = append(mistyped,
+				change{"hash, as a text", []string{"UPDATE events SET hash = CAST(hash AS text) WHERE seq = 3"}, 3, "row 3 was changed: a column"},
+				change{"at, as a fraction", []string{"UPDATE events SET at = at + 0.5 WHERE seq = 3"}, 3, "row 3 was changed: a column"},
+				change{"seq, as a blob", []string{"UPDATE events SET seq = CAST('3' AS blob) WHERE seq = 3"}, 3, "row 3 was changed: a column"})
+		}
+		for _, test := range append(mistyped, []change{
 			{"id", []string{"UPDATE events SET id = 900 WHERE seq = 3"}, 3, "row 3 was changed"},
 			{"at", []string{"UPDATE events SET at = " + later + " WHERE seq = 3"}, 3, "row 3 was changed"},
 			{"type", []string{"UPDATE events SET type = 'signed_in' WHERE seq = 3"}, 3, "row 3 was changed"},
@@ -113,6 +127,10 @@ func TestAChangeOfTheAuditIsFound(t *testing.T) {
 				"UPDATE saved SET id = 901, seq = 0 WHERE seq = 4", "INSERT INTO events SELECT * FROM saved WHERE id = 901",
 				"UPDATE saved SET id = (SELECT id FROM events WHERE seq = 4), seq = 4 WHERE id = 901",
 			}, 0, "a row is in no chain"},
+			{"one is inserted before the beginning", []string{
+				"UPDATE saved SET id = -901, seq = 0 WHERE seq = 4", "INSERT INTO events SELECT * FROM saved WHERE id = -901",
+				"UPDATE saved SET id = (SELECT id FROM events WHERE seq = 4), seq = 4 WHERE id = -901",
+			}, 0, "a row is in no chain"},
 			{"one is inserted behind the end", []string{
 				"UPDATE saved SET id = 901, seq = 6 WHERE seq = 4", "INSERT INTO events SELECT * FROM saved WHERE id = 901",
 				"UPDATE saved SET id = (SELECT id FROM events WHERE seq = 4), seq = 4 WHERE id = 901",
@@ -125,7 +143,7 @@ func TestAChangeOfTheAuditIsFound(t *testing.T) {
 				"UPDATE event_chain SET first_seq = 3, prev_hash = (SELECT hash FROM events WHERE seq = 2)", "DELETE FROM events WHERE seq < 3",
 			}, 0, "the row of event_chain"},
 			{"the row of the chain is removed", []string{"DELETE FROM event_chain"}, 0, "was removed"},
-		} {
+		}...) {
 			for _, statement := range test.do {
 				run(statement)
 			}

@@ -26,6 +26,9 @@ type ChainedEvent struct {
 	Event
 
 	DetailText string
+	// Mistyped says that a column holds what the program never writes there, as SQLite lets it; then the event has nothing
+	// but its id and place.
+	Mistyped bool `gorm:"-"`
 }
 
 // EventChain says where the chain of events begins and ends. There is one of a database.

@@ -236,10 +236,11 @@ type Events interface {
 	TakeEventChain(ctx context.Context, events int) (EventChain, []int64, error)
 	// MoveEventChain writes the chain but Sealed and BeforeID. It must be called in a transaction that has taken it.
 	MoveEventChain(ctx context.Context, c EventChain) error
-	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most.
+	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most. One
+	// that is mistyped is the last of them; it may be one more.
 	ChainedEvents(ctx context.Context, seq int64, limit int) ([]ChainedEvent, error)
-	// UnchainedEvents returns how many events there are in no chain with an id up to the one given, and the first in none
-	// with a higher id; nil: there is none.
+	// UnchainedEvents returns how many events there are in no chain with an id from 1 up to the one given, and the first in
+	// none with any other id; nil: there is none.
 	UnchainedEvents(ctx context.Context, upTo int64) (count int64, beyond *Event, err error)
 	// DeleteChainedEvents deletes the events of the chain whose place is below the one given.
 	DeleteChainedEvents(ctx context.Context, below int64) error

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -75,19 +76,53 @@ func (s *Store) MoveEventChain(ctx context.Context, c models.EventChain) error {
 
 // ChainedEvents implements models.Events.
 func (s *Store) ChainedEvents(ctx context.Context, seq int64, limit int) ([]models.ChainedEvent, error) {
-	list, err := gorm.G[models.ChainedEvent](s.read).Raw(`SELECT *, detail AS detail_text FROM events
-		WHERE seq <> 0 AND seq >= ? ORDER BY seq, id LIMIT ?`, seq, limit).Find(ctx)
-	return list, s.mapped(err, "read event chain")
+	var q statement
+	q.add("SELECT *, detail AS detail_text FROM events WHERE seq <> 0 AND seq >= ?", seq)
+	if mistyped := s.dialect.mistypedEvent(); mistyped != "" {
+		q.add(" AND NOT " + mistyped)
+	}
+	q.add(" ORDER BY seq, id LIMIT ?", limit)
+	list, err := gorm.G[models.ChainedEvent](s.read).Raw(q.text.String(), q.arguments...).Find(ctx)
+	if err != nil {
+		return nil, s.mapped(err, "read event chain")
+	}
+	return s.withMistyped(ctx, list, seq, limit)
+}
+
+// withMistyped puts the first row that is mistyped in its place among the others of a page, which it ends.
+func (s *Store) withMistyped(ctx context.Context, list []models.ChainedEvent, seq int64, limit int) ([]models.ChainedEvent, error) {
+	mistyped := s.dialect.mistypedEvent()
+	if mistyped == "" {
+		return list, nil
+	}
+	var q statement
+	q.add("SELECT CAST(id AS integer) AS id, CAST(seq AS integer) AS seq FROM events WHERE seq <> 0 AND seq >= ?", seq)
+	if len(list) == limit {
+		q.add(" AND seq <= ?", list[limit-1].Seq)
+	}
+	var found []struct{ ID, Seq int64 }
+	if err := s.query(ctx, q.add(" AND "+mistyped+" ORDER BY seq, id LIMIT 1")).Scan(&found).Error; err != nil {
+		return nil, s.mapped(err, "read event chain")
+	}
+	if len(found) == 0 {
+		return list, nil
+	}
+	odd := models.ChainedEvent{Event: models.Event{ID: found[0].ID, Seq: found[0].Seq}, Mistyped: true}
+	at := slices.IndexFunc(list, func(e models.ChainedEvent) bool { return e.Seq > odd.Seq })
+	if at < 0 {
+		at = len(list)
+	}
+	return append(list[:at], odd), nil
 }
 
 // UnchainedEvents implements models.Events.
 func (s *Store) UnchainedEvents(ctx context.Context, upTo int64) (count int64, beyond *models.Event, err error) {
-	err = s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE seq = 0 AND id <= ?", upTo).Scan(&count).Error
+	err = s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE seq = 0 AND id BETWEEN 1 AND ?", upTo).Scan(&count).Error
 	if err != nil {
 		return 0, nil, s.mapped(err, "count events in no chain")
 	}
 	list, err := gorm.G[models.Event](s.read).Raw(
-		"SELECT * FROM events WHERE seq = 0 AND id > ? ORDER BY at, id LIMIT 1", upTo).Find(ctx)
+		"SELECT * FROM events WHERE seq = 0 AND (id > ? OR id < 1) ORDER BY at, id LIMIT 1", upTo).Find(ctx)
 	if err != nil || len(list) == 0 {
 		return count, nil, s.mapped(err, "read events in no chain")
 	}

@@ -135,6 +135,8 @@ func (postgresDialect) lastEventID() string {
 	return "SELECT greatest(coalesce(pg_sequence_last_value(" + eventIDs + "), 0), coalesce((SELECT max(id) FROM events), 0))"
 }
 
+func (postgresDialect) mistypedEvent() string { return "" }
+
 func (postgresDialect) among(column string, ids []int64) (string, any) {
 	return column + " = ANY (CAST(CAST(? AS text) AS bigint[]))", "{" + join(ids) + "}"
 }

@@ -283,6 +283,15 @@ func (sqliteDialect) lastEventID() string {
 		coalesce((SELECT max(id) FROM events), 0))`
 }
 
+// mistypedEvent is needed, for a column takes a blob for any other type. It reads like the text or the number, but no
+// condition finds it.
+func (sqliteDialect) mistypedEvent() string {
+	return `(typeof(id) <> 'integer' OR typeof(at) <> 'integer' OR typeof(type) <> 'text' OR typeof(actor_id) <> 'integer'
+		OR typeof(actor_name) <> 'text' OR typeof(subject_id) <> 'integer' OR typeof(subject_name) <> 'text'
+		OR typeof(session_id) <> 'text' OR typeof(address) <> 'text' OR typeof(user_agent) <> 'text'
+		OR typeof(detail) <> 'text' OR typeof(seq) <> 'integer' OR typeof(hash) <> 'blob')`
+}
+
 func (sqliteDialect) among(column string, ids []int64) (string, any) {
 	return column + " IN (SELECT value FROM json_each(?))", "[" + join(ids) + "]"
 }

@@ -48,6 +48,9 @@ type dialect interface {
 	takeChain() string
 	nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error)
 	lastEventID() string
+	// mistypedEvent returns a condition on a row of events: a column has a value of another type than its own. Empty where
+	// that cannot be.
+	mistypedEvent() string
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

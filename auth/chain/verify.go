@@ -83,6 +83,8 @@ func (w *Walk) Add(e models.ChainedEvent) error {
 		return &Broken{w.next, &e.Event, missing(w.next, e.Seq-1) + " removed; this one follows"}
 	case e.Seq < w.next:
 		return &Broken{e.Seq, &e.Event, fmt.Sprintf("row %d stands where none can be: it was inserted", e.Seq)}
+	case e.Mistyped:
+		return &Broken{Seq: e.Seq, What: fmt.Sprintf("row %d was changed: a column of event %d has a value of another type", e.Seq, e.ID)}
 	case e.ID <= w.chain.BeforeID:
 		return &Broken{e.Seq, &e.Event, fmt.Sprintf("row %d has the id of one from before the chain", e.Seq)}
 	}
