@@ -52,7 +52,7 @@ type Recorder struct {
 	waiting  map[failure]*waitingFailure
 	order    []failure // the keys of waiting, oldest first
 	rations  map[failureKind]*ration
-	overflow map[EventType]*waitingFailure // what there was no ration for, without any detail
+	overflow map[failureKind]*waitingFailure // what there was no ration for, with nothing said but the actor
 
 	chainKey  atomic.Pointer[chain.Key] // nil: it was not needed yet
 	complaint string                    // what is wrong with the chain; empty: nothing that was noticed
@@ -64,14 +64,16 @@ var _ Counts = (*Recorder)(nil)
 // failure is what failures have in common that are told as one.
 type failure struct {
 	name            EventType
-	subject         int64
+	actor, subject  int64
 	session, reason string
 	address         string
 }
 
-// failureKind is what has a ration of its own: guesses at names that do not exist do not hide those at ones that do.
+// failureKind is what has a ration of its own: guesses at names that do not exist do not hide those at ones that do, and
+// whoever is signed in hides nobody's tries but their own.
 type failureKind struct {
 	name  EventType
+	actor int64
 	known bool // the subject
 }
 
@@ -93,7 +95,7 @@ func NewRecorder(o RecorderOptions) *Recorder {
 	}
 	r := &Recorder{
 		o: o, counts: map[EventType]uint64{}, waiting: map[failure]*waitingFailure{},
-		rations: map[failureKind]*ration{}, overflow: map[EventType]*waitingFailure{},
+		rations: map[failureKind]*ration{}, overflow: map[failureKind]*waitingFailure{},
 	}
 	for _, name := range EventTypes() {
 		r.counts[name] = 0
@@ -168,7 +170,7 @@ func (r *Recorder) fail(ctx context.Context, e event, reason string) {
 		e.detail = map[string]any{"reason": reason}
 	}
 	row := r.row(ctx, e)
-	key := failure{name: e.name, subject: e.subject, session: e.session, reason: reason, address: row.Address}
+	key := failure{name: e.name, actor: e.actor, subject: e.subject, session: e.session, reason: reason, address: row.Address}
 	if r.admit(key, row) {
 		r.log(ctx, row)
 	}
@@ -183,11 +185,17 @@ func (r *Recorder) admit(key failure, row models.Event) bool {
 		alike.count++
 		return false
 	}
-	if len(r.waiting) >= failureKeys || !r.spend(failureKind{key.name, key.subject != 0}, row.At) {
-		rest, ok := r.overflow[key.name]
+	if len(r.waiting) >= failureKeys || !r.spend(failureKind{key.name, key.actor, key.subject != 0}, row.At) {
+		kind := failureKind{name: key.name, actor: key.actor}
+		if _, ok := r.overflow[kind]; !ok && len(r.overflow) >= failureKeys {
+			kind.actor = 0
+		}
+		rest, ok := r.overflow[kind]
 		if !ok {
-			rest = &waitingFailure{row: models.Event{At: row.At, Type: row.Type, Detail: map[string]any{"summary": true}}}
-			r.overflow[key.name] = rest
+			rest = &waitingFailure{row: models.Event{
+				At: row.At, Type: row.Type, ActorID: kind.actor, Detail: map[string]any{"summary": true},
+			}}
+			r.overflow[kind] = rest
 		}
 		rest.count++
 		return false
@@ -213,6 +221,13 @@ func (r *Recorder) spend(kind failureKind, now time.Time) bool {
 	}
 	left.left--
 	return true
+}
+
+// forget drops the rations that are whole again.
+func (r *Recorder) forget(now time.Time) {
+	maps.DeleteFunc(r.rations, func(_ failureKind, left *ration) bool {
+		return left.left+float64(now.Sub(left.at))/float64(failureEvery) >= failureBurst
+	})
 }
 
 // Run writes the failures that wait, now and then, until ctx ends, and then the last of them.
@@ -279,16 +294,17 @@ func (r *Recorder) write(ctx context.Context, all bool) error {
 func (r *Recorder) take(all bool) (batch []*waitingFailure, again func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	waiting, order, overflow := r.waiting, r.order, map[EventType]*waitingFailure{}
+	waiting, order, overflow := r.waiting, r.order, map[failureKind]*waitingFailure{}
 	for _, key := range order {
 		batch = append(batch, waiting[key])
 	}
 	now := r.o.Now()
-	for name, rest := range r.overflow {
-		if all || r.spend(failureKind{name, false}, now) {
+	r.forget(now)
+	for kind, rest := range r.overflow {
+		if all || r.spend(kind, now) {
 			batch = append(batch, rest)
-			overflow[name] = rest
-			delete(r.overflow, name)
+			overflow[kind] = rest
+			delete(r.overflow, kind)
 		}
 	}
 	r.waiting, r.order = map[failure]*waitingFailure{}, nil
@@ -300,7 +316,7 @@ func (r *Recorder) take(all bool) (batch []*waitingFailure, again func()) {
 }
 
 // putBack joins what was taken with what came since.
-func (r *Recorder) putBack(waiting map[failure]*waitingFailure, order []failure, overflow map[EventType]*waitingFailure) {
+func (r *Recorder) putBack(waiting map[failure]*waitingFailure, order []failure, overflow map[failureKind]*waitingFailure) {
 	for _, key := range r.order {
 		if older, ok := waiting[key]; ok {
 			older.count += r.waiting[key].count
@@ -310,11 +326,11 @@ func (r *Recorder) putBack(waiting map[failure]*waitingFailure, order []failure,
 		order = append(order, key)
 	}
 	r.waiting, r.order = waiting, order
-	for name, older := range overflow {
-		if newer, ok := r.overflow[name]; ok {
+	for kind, older := range overflow {
+		if newer, ok := r.overflow[kind]; ok {
 			older.count += newer.count
 		}
-		r.overflow[name] = older
+		r.overflow[kind] = older
 	}
 }
 

@@ -199,3 +199,50 @@ func TestTheLastFailuresAreWrittenAtTheEndAndNotWaitedForLong(t *testing.T) {
 		})
 	}
 }
+
+// Whoever is refused many things hides nobody else's tries by it, nor their own.
+func TestTheRationIsThatOfWhoIsSignedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &eventStore{}
+		r := newTestRecorder(store, nil)
+		ctx := from(t, "192.0.2.1")
+		for subject := range int64(3 * failureBurst) {
+			r.fail(ctx, event{name: EventPermissionDenied, actor: 1, subject: 100 + subject, session: "one"}, ruleAbove)
+		}
+		r.fail(ctx, event{name: EventPermissionDenied, actor: 2, subject: 9, session: "two"}, ruleSuperuser)
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rows := map[int64]int{}
+		for _, row := range store.rows {
+			if rows[row.ActorID]++; row.Detail["summary"] != nil && row.ActorID != 1 {
+				t.Errorf("a summary says nothing of whom it is about: %+v", row)
+			}
+		}
+		if diff := cmp.Diff(map[int64]int{1: failureBurst + 1, 2: 1}, rows); diff != "" {
+			t.Errorf("rows by actor: -want +got:\n%s", diff)
+		}
+		time.Sleep(failureBurst * failureEvery)
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(r.rations); n != 0 {
+			t.Errorf("%d rations are remembered that nobody has touched", n)
+		}
+	})
+}
+
+// A token without a session, as another issuer makes it, does not make one user's failure another's.
+func TestFailuresOfTwoUsersAreNotAlike(t *testing.T) {
+	store := &eventStore{}
+	r := newTestRecorder(store, nil)
+	for actor := range int64(2) {
+		r.fail(from(t, "192.0.2.1"), event{name: EventPermissionDenied, actor: 1 + actor}, models.PermUsersRead)
+	}
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(store.rows) != 2 || store.rows[0].ActorID == store.rows[1].ActorID {
+		t.Errorf("got %+v", store.rows)
+	}
+}
