@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"latchkey/models"
 )
@@ -46,6 +47,7 @@ func Open(url string) (*Attempts, error) {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = dialTimeout, ioTimeout, ioTimeout, ioTimeout
 	o.MaxRetries, o.DialerRetries = -1, 1 // what was counted must not be counted again
 	o.ContextTimeoutEnabled = true
+	logging.Disable() // its lines on standard error are not those of the log, and say nothing that the errors do not
 	client := redis.NewClient(o)
 	return &Attempts{client: client, limiter: redis_rate.NewLimiter(client)}, nil
 }
