@@ -50,8 +50,8 @@ func (a *App) Handler() (http.Handler, error) {
 
 	views := rest.NewViews(rest.Options{
 		Tokens: a.Auth, Rotate: a.Settings.RotateRefreshTokens, Schemes: a.Settings.AuthHeaderTypes,
-		UsernameField: a.Settings.UsernameField,
-		RequestID:     requestID, Logger: a.Logger,
+		UsernameField: a.Settings.UsernameField, Timeout: a.Settings.OperationTimeout,
+		RequestID: requestID, Logger: a.Logger,
 		Admit: admitted, Devices: &browsers,
 	})
 	for path, view := range map[string]http.Handler{

@@ -252,8 +252,8 @@ func (s *Settings) limitTable() []Setting {
 	}
 	return append(table, Setting{
 		Variable: "LATCHKEY_OPERATION_TIMEOUT", Placeholder: "DURATION", Default: "10s", set: duration(&s.OperationTimeout),
-		Help: "How long an operation may take, from 1s to 60s. A password that is checked may wait 5s for its turn. A server " +
-			"that is stopped waits 10s for what is under way.",
+		Help: "How long an operation may take, or a request to /api/token/, from 1s to 60s. A password that is checked may wait " +
+			"5s for its turn. A server that is stopped waits 10s for what is under way.",
 	})
 }
 

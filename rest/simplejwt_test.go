@@ -59,6 +59,30 @@ func post(t testing.TB, view http.Handler, contentType, body string) *httptest.R
 	return w
 }
 
+// timed is a service that notes how long it is given.
+type timed struct {
+	stub
+	given time.Duration
+}
+
+func (s *timed) Login(ctx context.Context, _, _ string) (auth.Pair, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		s.given = time.Until(deadline)
+	}
+	return auth.Pair{}, nil
+}
+
+func TestAnAnswerHasTheTimeThatTheOptionsSay(t *testing.T) {
+	for _, c := range []struct{ option, want time.Duration }{{0, 10 * time.Second}, {time.Hour, time.Hour}} {
+		s := &timed{}
+		views := rest.NewViews(rest.Options{Tokens: s, Timeout: c.option})
+		post(t, views.Obtain(), "application/json", `{"username": "ada", "password": "p"}`)
+		if s.given > c.want || s.given < c.want-c.want/10 {
+			t.Errorf("with %v there are %v", c.option, s.given)
+		}
+	}
+}
+
 func TestErrorsOfTheService(t *testing.T) {
 	const secret = "what only the log may have"
 	for _, row := range []struct {

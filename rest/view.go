@@ -11,8 +11,8 @@ import (
 	"latchkey/auth"
 )
 
-// timeout bounds the answer to a request: a password may wait five seconds for its turn.
-const timeout = 10 * time.Second
+// defaultTimeout is how long a request may take: a password may wait five seconds for its turn.
+const defaultTimeout = 10 * time.Second
 
 // Tokens is what the views ask for. *auth.Service is it: the views add nothing to a sign-in but the form of its answer.
 type Tokens interface {
@@ -36,6 +36,8 @@ type Options struct {
 	Schemes []string // of the Authorization header; the first is the one that clients are told of. None: Bearer
 	// UsernameField is the name of the field that the username comes in; empty: username.
 	UsernameField string
+	// Timeout bounds the answer to a request. Zero: ten seconds.
+	Timeout time.Duration
 	// Admit is asked before the body of a request is read; an error is the answer. nil: all are let in.
 	Admit func(context.Context) error
 	// Devices reads and writes the cookie of devices on which somebody has signed in before. nil: there is none.
@@ -56,6 +58,7 @@ func NewViews(o Options) *Views {
 		o.Schemes = []string{"Bearer"}
 	}
 	o.UsernameField = cmp.Or(o.UsernameField, "username")
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	return &Views{o}
 }
 
@@ -71,7 +74,7 @@ type view struct {
 
 // ServeHTTP answers one request.
 func (v *view) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), v.Timeout)
 	defer cancel()
 	if v.Devices != nil {
 		ctx = auth.WithDevice(ctx, auth.Device{Cookie: v.Devices.ReadDevice(r)})
