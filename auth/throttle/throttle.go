@@ -25,8 +25,8 @@ import (
 // recordTimeout bounds the recording of a check that was made, whose client may be gone.
 const recordTimeout = 5 * time.Second
 
-// maxFree is how many tries at a bucket this node may have under way that are on no record: as many as passwords are
-// compared at once. So many, of each other node, can be compared beyond the budget.
+// maxFree bounds how many tries at a bucket this node may have under way that are on no record: as many as passwords are
+// compared at once.
 const maxFree = 4
 
 // Options is what New is handed. All of it is required.
@@ -212,8 +212,8 @@ func (try *Try) wait() time.Duration {
 // Admit is asked right before the credential is compared, when nothing else is left to wait for. RATE_LIMITED as of
 // Begin: those that were admitted meanwhile count.
 //
-// Where all buckets are less than half full, and few tries are under way, the try goes on no record: it is counted in the memory of this node until it
-// has failed, and one that succeeds has written nothing. Else it is on record before the credential is compared, which
+// Where all buckets are less than half full, and few tries are under way, the try goes on no record: it is counted in the
+// memory of this node until it has failed, and one that succeeds has written nothing. Else it is on record before the credential is compared, which
 // holds across all nodes.
 func (try *Try) Admit(ctx context.Context) error {
 	t := try.t
@@ -258,12 +258,17 @@ func (try *Try) free() bool {
 	for _, b := range try.buckets {
 		u := try.t.use[b.ID]
 		b.Held = u.free
-		if u.free >= maxFree || !roomy(b, u.held, now) {
+		if u.free >= freeTries(b) || !roomy(b, u.held, now) {
 			return false
 		}
 	}
 	return true
 }
+
+// freeTries returns how many tries at a bucket this node may have under way that are on no record: an eighth of what it
+// lets through at once, and one at least. So many, of each other node, can be compared beyond the budget, and what is
+// beyond makes the wait longer: with four at an account, tries at once on ten nodes would keep its owner waiting for hours.
+func freeTries(b models.Bucket) int { return min(maxFree, max(1, b.Steps[0].Burst/8)) }
 
 // hold counts the try among those on no record, or no longer; the lock is held.
 func (try *Try) hold(n int) {

@@ -400,3 +400,41 @@ func TestAnonymous(t *testing.T) {
 		t.Errorf("%d requests after three seconds, want 6", n)
 	}
 }
+
+// Tries that are on no record, on many nodes at once, must not fill a bucket so far that the owner waits for hours: not
+// from an empty bucket, and not from one that others have filled.
+func TestTriesAtOnceOnManyNodesLockNobodyOut(t *testing.T) {
+	for before := range 15 {
+		c, store := newClock(), memory(t)
+		h := throttled(t, store, c)
+		compared := 0
+		stranger := func() []models.Bucket { return h.Stranger("ada", fmt.Sprintf("192.0.2.%d", compared)) }
+		for ; compared < before; compared++ {
+			guess(t, h, stranger(), false)
+		}
+		var nodes [10]*throttle.Throttle
+		for i := range nodes {
+			nodes[i] = throttled(t, store, c)
+		}
+		var admitted []*throttle.Try
+		for range 4 {
+			for _, node := range nodes {
+				try, err := node.Begin(t.Context(), stranger())
+				if err == nil && try.Admit(t.Context()) == nil {
+					admitted = append(admitted, try)
+					compared++
+				}
+			}
+		}
+		for _, try := range admitted {
+			if err := try.Fail(t.Context()); err != nil {
+				t.Error(err)
+			}
+			try.End(t.Context())
+		}
+		wait := guess(t, h, h.Stranger("ada", "198.51.100.1"), true)
+		if compared > 15+len(nodes) || wait > 12*time.Minute {
+			t.Errorf("after %d tries, %d were compared, and the owner waits for %v", before, compared, wait)
+		}
+	}
+}
