@@ -24,22 +24,26 @@ export interface Channel {
   close(): void;
 }
 
-/** surroundings are those of this very runtime. */
+/**
+ * surroundings are those of this very runtime. Tabs and their workers have a location. A server has none: there locks and
+ * channels reach from the session of one user to that of another, and are left alone.
+ */
 export function surroundings(): Environment {
+  const inPage = globalThis.location !== undefined;
   return {
     monotonic: () => performance.now(),
     wall: () => Date.now(),
     setTimeout: (done, milliseconds) => setTimeout(done, milliseconds),
     clearTimeout: (timer) => clearTimeout(timer as number),
-    locks: globalThis.navigator?.locks ?? null,
+    locks: (inPage && globalThis.navigator?.locks) || null,
     openChannel:
-      typeof BroadcastChannel === 'undefined'
-        ? null
-        : (name) => {
+      inPage && typeof BroadcastChannel !== 'undefined'
+        ? (name) => {
             const channel = new BroadcastChannel(name) as Channel & { unref?(): void };
-            channel.unref?.(); // Node.js would wait for messages and not end
+            channel.unref?.(); // Node.js with a page made for tests would wait for messages and not end
             return channel;
-          },
+          }
+        : null,
   };
 }
 

@@ -16,10 +16,11 @@ export interface FetchOptions {
  */
 export function createFetch(auth: Auth, options: FetchOptions = {}): typeof fetch {
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
-  const trusted = [auth.url, ...(options.origins ?? [])].map(originOf);
+  let trusted: string[] | undefined; // by the first request: a server loads the page's code, and has no location
 
   return async (input, init) => {
     const request = new Request(input, init);
+    trusted ??= [auth.url, ...(options.origins ?? [])].map(originOf);
     if (request.headers.has('Authorization') || !trusted.includes(originOf(request.url))) return send(request);
     const { signal } = request;
     const access = await auth.getAccessToken({ signal });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { createAuth } from '@latchkey/client';
 import { createFetch } from '@latchkey/client/fetch';
 import { accessToken, World } from './world.mjs';
 
@@ -178,4 +179,10 @@ test('an abort ends the wait for a refresh', async () => {
   await new Promise(setImmediate);
   stop.abort();
   await assert.rejects(answer, { name: 'AbortError' });
+});
+
+test('a page with a path for an address can be loaded where there is no location', () => {
+  const auth = createAuth({ url: '/graphql', storage: 'cookie' });
+  assert.equal(typeof createFetch(auth), 'function');
+  auth.close();
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { createAuth } from '@latchkey/client';
 import { accessToken, down, refusal, turns, World } from './world.mjs';
 
 const cookie = { storage: 'cookie' };
@@ -234,4 +235,17 @@ test('without Web Locks a tab still refreshes once for all of its requests', asy
   const before = await one.getAccessToken();
   await Promise.all(Array.from({ length: 20 }, () => one.renew(before)));
   assert.equal(server.count('LatchkeyRefresh'), 1);
+});
+
+test('where there is no page, as on a server that renders some, nobody gets the session of another', async (t) => {
+  const [ada, stranger] = ['ada', 'stranger'].map(() => {
+    const { server } = new World(); // a browser of its own
+    const fetch = (url, init) => server.fetch(url, init);
+    return createAuth({ url: 'https://auth.example/graphql', storage: 'cookie', fetch });
+  });
+  t.after(() => [ada, stranger].forEach((auth) => auth.close()));
+  await ada.signIn('ada', 'right');
+  await turns();
+  assert.equal(stranger.getState().status, 'unknown');
+  assert.equal(await stranger.getAccessToken(), null);
 });
