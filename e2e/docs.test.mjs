@@ -72,7 +72,7 @@ for (const [page, { example, use }] of Object.entries(pages)) {
 
     let url; // of the server that the page, so far, has started
     const here = (text) => text
-      .replaceAll('http://127.0.0.1:8000', url)
+      .replaceAll(/http:\/\/(127\.0\.0\.1|localhost):8000/g, url)
       .replaceAll('the password that was shown', password)
       .replaceAll('admin', username);
 
@@ -131,6 +131,15 @@ for (const [page, { example, use }] of Object.entries(pages)) {
     await use?.(t, (file) => import(join(work, file)), url);
   });
 }
+
+test('the pages name the server as they name the page, where its cookie is meant to come back', () => {
+  const starts = readFileSync(join(root, 'docs/start.md'), 'utf8').match(/LATCHKEY_ALLOWED_ORIGINS=(\S+) go run/);
+  const { hostname } = new URL(starts[1]);
+  const code = Object.keys(pages).flatMap(blocksOf).filter(({ file, body }) => file && /'cookie'|\bCOOKIE\b/.test(body));
+  const servers = code.flatMap(({ body }) => [...body.matchAll(/'(http:[^']*)'/g)]).map(([, url]) => new URL(url).hostname);
+  assert.ok(servers.length >= 5, `${servers.length} addresses`);
+  assert.deepEqual(new Set(servers), new Set([hostname]));
+});
 
 test('every page for front ends is run, and every link leads somewhere', () => {
   const index = readFileSync(join(root, 'docs/README.md'), 'utf8');
