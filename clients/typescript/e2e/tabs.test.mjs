@@ -228,7 +228,7 @@ test('the programs of the README run', async (t) => {
     return `/${encodeURIComponent(heading)}.js`;
   };
   const lines = [];
-  page.on('console', (message) => lines.push(message.text()));
+  page.on('console', (message) => message.type() === 'log' && lines.push(message.text()));
   await page.evaluate((path) => import(path), await load('Signing in', ''));
   assert.deepEqual(lines, [`signed in as ${username}`, 'signed out: SIGNED_OUT']);
 
