@@ -98,6 +98,15 @@ test('an allowed page on another port signs in, reloads and signs out', async (t
   await signsInAndOut(page, context, () => install(page, endpoint));
 });
 
+test('to the browser localhost and 127.0.0.1 are two sites, and the page is told so', async (t) => {
+  const pages = await servePages(t);
+  const port = await start(t, { LATCHKEY_ALLOWED_ORIGINS: `http://localhost:${pages}` });
+  const context = await newContext(t);
+  const page = await context.newPage();
+  await load(page, `http://localhost:${pages}/`, `http://127.0.0.1:${port}/graphql`);
+  await assert.rejects(signIn(page), /Name both with the same host/);
+});
+
 test('a new tab goes on with the session, and signing out ends it in both', async (t) => {
   const port = await start(t);
   const context = await newContext(t);
@@ -230,12 +239,12 @@ test('an allowed page of another site has the cookie with SameSite=None, while t
   assertSecure(await signsInAndOut(page, context, () => install(page, `${own}/graphql`)), 'None');
 });
 
-test('with SameSite=Strict an allowed page of another site does not have it', async (t) => {
+test('with SameSite=Strict an allowed page of another site does not have it, and is told so', async (t) => {
   const { allowed, own } = await serveHTTPS(t, 'app.other.localhost');
   const context = await newProfile(t);
   const page = await context.newPage();
   await load(page, `${allowed}/`, `${own}/graphql`);
-  await signIn(page);
+  await assert.rejects(signIn(page), /the page is of another site than the server/);
   assert.equal(await theCookie(context), undefined);
   assert.equal(await refresh(page), false);
 });

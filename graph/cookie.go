@@ -30,6 +30,8 @@ const maxCookie = 4096
 const (
 	textNoCookieHere = "The refresh token can be put into a cookie over HTTPS only, or over plain http on the client's own " +
 		"machine. Behind a proxy that ends TLS, the server must be told to trust it."
+	textAnotherSite = "The browser would not keep the cookie: the page is of another site than the server. Name both with the " +
+		"same host, be it localhost or 127.0.0.1, or put them under one domain, or have the server say SameSite=None, over HTTPS."
 	textAmbiguous = "The refresh cookie was sent more than once."
 )
 
@@ -107,10 +109,20 @@ func (j *jar) writable() error {
 	if err := j.trusted(); err != nil {
 		return err
 	}
-	if j.name() == "" {
+	switch name := j.name(); {
+	case name == "":
 		return fault.BadUserInput(textNoCookieHere, "delivery")
+	case j.isCrossSite() && j.cookie(name, "", 0, name == hostCookie).SameSite != http.SameSiteNoneMode:
+		return fault.BadUserInput(textAnotherSite, "delivery")
 	}
 	return nil
+}
+
+// isCrossSite reports whether the browser says that the request comes from a page of another site. There it neither
+// keeps nor sends a cookie that is not SameSite=None (RFC 6265bis section 5.7).
+func (j *jar) isCrossSite() bool {
+	sites := j.request.Header["Sec-Fetch-Site"]
+	return len(sites) == 1 && sites[0] == "cross-site"
 }
 
 // put makes the answer set the cookie, for as long as the token is good.
