@@ -359,3 +359,15 @@ test('with memory nothing leaves the tab', async () => {
 test('the documents have the names that they are sent with', () => {
   for (const [name, text] of Object.entries(documents)) assert.ok(text.startsWith(`mutation ${name}(`), name);
 });
+
+test('who has given up before asking leaves no failure behind that nobody handles', async (t) => {
+  const { server, clock, tab } = await signedIn({ storage: 'cookie' });
+  const unhandled = [];
+  const note = (error) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  t.after(() => process.off('unhandledRejection', note));
+  server.next.push(down, down, down, down);
+  await assert.rejects(tab.refresh({ signal: AbortSignal.abort() }), { name: 'AbortError' });
+  await clock.pass(4_250);
+  assert.deepEqual(unhandled, []);
+});
