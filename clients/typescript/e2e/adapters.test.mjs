@@ -1,7 +1,11 @@
 // The real clients, with the adapters, and a real server.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { Client, fetchExchange } from 'urql';
@@ -11,6 +15,7 @@ import { createAuth } from '@latchkey/client';
 import { createAuthLink } from '@latchkey/client/apollo';
 import { createFetch } from '@latchkey/client/fetch';
 import { authExchange } from '@latchkey/client/urql';
+import { folder } from '../../../e2e/latchkey.mjs';
 import { front, password, username } from './front.mjs';
 
 // Each client as a function that sends an operation and returns its data, or throws.
@@ -145,3 +150,26 @@ for (const [name, make] of Object.entries(clients)) {
     assert.equal(latchkey.count('None'), 1);
   });
 }
+
+test('a server that trusts what the command of the README writes runs the operations of the package, and no other', async (t) => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const [, command] = readme.match(/^```sh\n(.*?)^```$/ms);
+  const trusted = join(folder(), 'trusted');
+  mkdirSync(trusted);
+  const cwd = fileURLToPath(new URL('..', import.meta.url)); // there the package is found by its own name
+  execFileSync('bash', ['-euc', command.replace('>trusted/', `>${trusted}/`)], { cwd });
+
+  const latchkey = await front(t, { LATCHKEY_TRUSTED_DOCUMENTS: trusted });
+  const { auth } = await signedIn(t, latchkey);
+  assert.equal((await auth.refresh()).user.username, username);
+  assert.deepEqual(await auth.changePassword(password, `${password} staple`), []);
+  await assert.rejects(clients.fetch(auth)('query Other { me { id } }'), /not one of the trusted documents/);
+  await auth.signOut();
+  assert.deepEqual(latchkey.requests.map(({ operationName }) => operationName), [
+    'LatchkeySignIn',
+    'LatchkeyRefresh',
+    'LatchkeyChangePassword',
+    'Other',
+    'LatchkeySignOut',
+  ]);
+});
