@@ -92,7 +92,8 @@ func TestAChangeOfTheAuditIsFound(t *testing.T) {
 		if strings.HasPrefix(url, "sqlite:") { // a blob reads like the text or the number, but no condition finds it
 			for _, column := range []string{"at", "type", "actor_id", "actor_name", "subject_id", "subject_name", "session_id", "address", "user_agent", "detail"} {
 				mistyped = append(mistyped, change{
-					column + ", as a blob", []string{"UPDATE events SET " + column + " = CAST(" + column + " AS blob) WHERE seq = 3"},
+					column + ", as a blob",
+					[]string{"UPDATE events SET " + column + " = CAST(" + column + " AS blob) WHERE seq = 3"},
 					3, "row 3 was changed: a column of event 3",
 				})
 			}

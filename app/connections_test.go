@@ -57,8 +57,8 @@ func dial(t *testing.T, address string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })   //nolint:errcheck // the test has seen what it wanted
-	deadline := time.Now().Add(patience) //nolint:forbidigo // the deadline of a connection
+	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // the test has seen what it wanted
+	deadline := time.Now().Add(patience)
 	if err := conn.SetDeadline(deadline); err != nil {
 		t.Fatal(err)
 	}
@@ -315,13 +315,13 @@ func TestAFloodOfConnectionsWaits(t *testing.T) {
 	for range 3 {
 		conn := dial(t, s.Address)
 		send(t, conn, posting(typename, len(typename)))
-		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil { //nolint:bodyclose // the connection is the test's
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	waiting := dial(t, s.Address)
 	send(t, waiting, posting(typename, len(typename)))
-	soon := time.Now().Add(200 * time.Millisecond) //nolint:forbidigo // the deadline of a connection
+	soon := time.Now().Add(200 * time.Millisecond)
 	if err := waiting.SetReadDeadline(soon); err != nil {
 		t.Fatal(err)
 	}
@@ -393,7 +393,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true,
 	} {
 		trust := pair.trust()
-		trust.ServerName, trust.MinVersion, trust.MaxVersion = "127.0.0.1", tls.VersionTLS10, version //nolint:gosec // old versions are what is tried
+		trust.ServerName, trust.MinVersion, trust.MaxVersion = "127.0.0.1", tls.VersionTLS10, version
 		err := tls.Client(dial(t, s.Address), trust).HandshakeContext(t.Context())
 		if (err == nil) != served {
 			t.Errorf("%s: %v", tls.VersionName(version), err)

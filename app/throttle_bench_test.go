@@ -41,7 +41,7 @@ func benchmarkFailures(b *testing.B, a *app.App) {
 	i := 0
 	for b.Loop() {
 		i++
-		signIn(comingFrom(b.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ""), b, a, fmt.Sprint("nobody", i), wrongPassword)
+		_, _ = signIn(comingFrom(b.Context(), fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), ""), b, a, fmt.Sprint("nobody", i), wrongPassword)
 	}
 }
 

@@ -60,12 +60,12 @@ func addUser(t testing.TB, a *app.App, name string) {
 // than one at the moments when a wait is over. It returns how many guesses were checked, and calls meanwhile now and then.
 func attacked(t *testing.T, a *app.App, clock *testkit.Clock, addresses int, long, pause time.Duration, meanwhile func()) (checked int) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // so that each run is the same
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:forbidigo // so that each run is the same
 	end, next := clock.Now().Add(long), clock.Now().Add(time.Hour)
 	for clock.Now().Before(end) {
 		step := pause
 		for range 2 {
-			i := random.IntN(addresses)
+			i := random.IntN(addresses) //nolint:forbidigo // an address, and no secret
 			address := fmt.Sprintf("198.51.%d.%d", i/250, 1+i%250)
 			_, refused := signIn(comingFrom(t.Context(), address, ""), t, a, "ada", wrongPassword)
 			if refused.Kind == fault.KindInvalidCredentials {
@@ -163,7 +163,7 @@ func TestEveryWayInCountsAndSaysWhenToTryAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			response, err := http.Post(s.URL+"/api/token/", "application/json", bytes.NewReader(body)) //nolint:noctx // a test
+			response, err := http.Post(s.URL+"/api/token/", "application/json", bytes.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +279,7 @@ func TestASignInThatSucceedsWritesNothingExtra(t *testing.T) {
 		if d := cmp.Diff(want, observe(good(a))); d != "" {
 			t.Errorf("with nothing on record (-without a throttle +with):\n%s", d)
 		}
-		fail := func() { signIn(owner, t, a, "ada", wrongPassword) }
+		fail := func() { _, _ = signIn(owner, t, a, "ada", wrongPassword) }
 		if got := observe(fail); !slices.Contains(got, "INSERT attempts") {
 			t.Errorf("a failure writes %v", got)
 		}
@@ -345,12 +345,12 @@ func TestASessionThatGoesOnIsKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 40 {
-			signIn(comingFrom(t.Context(), fmt.Sprintf("198.51.100.%d", i), ""), t, a, "ada", wrongPassword)
+			_, _ = signIn(comingFrom(t.Context(), fmt.Sprintf("198.51.100.%d", i), ""), t, a, "ada", wrongPassword)
 		}
 		unknown := comingFrom(t.Context(), "203.0.113.8", "")
 		withCookie := auth.WithDevice(unknown, auth.Device{Owner: owner})
 		for what, c := range map[string]struct {
-			ctx context.Context
+			ctx context.Context //nolint:containedctx // a row of a table
 			in  bool
 		}{
 			"nothing":          {unknown, false},
@@ -424,7 +424,7 @@ func TestARequestIsOneTry(t *testing.T) {
 		one := `{"query":"mutation { tokenObtain(username: \"ada\", password: \"x\") { access } }"}`
 		array := "[" + strings.Repeat(one+",", 99) + one + "]"
 		for range 200 {
-			response, err := http.Post(s.URL+"/graphql", "application/json", strings.NewReader(array)) //nolint:noctx // a test
+			response, err := http.Post(s.URL+"/graphql", "application/json", strings.NewReader(array))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -135,7 +135,7 @@ func mkcertCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	left, err := time.ParseDuration(args[2])
 	ts.Check(err)
-	end := time.Now().Add(left) //nolint:forbidigo // a process of its own has the clock of the machine
+	end := time.Now().Add(left)
 	cert, key, err := testcert.New(end.Add(-24*time.Hour-time.Minute), end, args[3:]...)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), cert, 0o600))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -210,7 +211,7 @@ func (s *scan) addKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.secrets.bytes("the signing key", raw)
-	s.secrets["the signing key, as a number"] = key.D.String()
+	s.secrets["the signing key, as a number"] = new(big.Int).SetBytes(raw).String()
 }
 
 func (s *scan) settings(t *testing.T) *config.Settings {
@@ -397,7 +398,7 @@ func (s *scan) signInAndOut(t *testing.T) {
 	s.graphql(t, `{ protected }`, nil, "Authorization", bearer) // revoked
 
 	response, content := s.granted(t, `mutation { tokenObtain(username: "ada", password: "`+rightPassword+`", delivery: COOKIE) { access } }`, nil)
-	access, _ = s.keep("a sign-in with a cookie", content)
+	s.keep("a sign-in with a cookie", content)
 	cookie := response.Cookies()[0]
 	s.secrets.token("the cookie", cookie.Value)
 	s.graphql(t, `mutation { tokenRefresh(delivery: COOKIE) { access } }`, nil, "Cookie", cookie.Name+"="+cookie.Value, "Origin", "https://evil.example")
@@ -413,7 +414,7 @@ func (s *scan) signInAndOut(t *testing.T) {
 	_, content = s.granted(t, change, map[string]any{"c": wrongPassword, "n": newPassword}, "Authorization", bearer)
 	s.answers.WriteString(content)
 	_, content = s.granted(t, change, map[string]any{"c": rightPassword, "n": newPassword}, "Authorization", bearer)
-	access, refresh = s.keep("a change of the password", content)
+	access, _ = s.keep("a change of the password", content)
 	_, content = s.granted(t, change, map[string]any{"c": newPassword, "n": rightPassword}, "Authorization", "Bearer "+access)
 	access, refresh = s.keep("a change back", content)
 	_, content = s.granted(t, `mutation U($p: String!) { userCreate(input: {username: "bob", password: $p}) { user { id } errors { code } } }`,

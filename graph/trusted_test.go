@@ -107,7 +107,6 @@ func TestATrustedDocumentIsAskedForInEveryWayThatClientsKnow(t *testing.T) {
 func TestNothingButTrustedDocumentsRuns(t *testing.T) {
 	h, s := trustingHandler(t, "a.json", manifest(t, "user", userQuery, "save", save))
 	const refused = "The operation is not one of the trusted documents, and this server runs no other."
-	apq := func(document, hash string) string { return persisted(document, hash) }
 	for name, test := range map[string]struct{ body, code, message string }{
 		"another document":         {`{"query":"{ ping }"}`, validationFailed, refused},
 		"an additional field":      {encode(t, map[string]string{"query": strings.Replace(userQuery, "    id\n", "    id\n name\n", 1)}), validationFailed, refused},
@@ -127,9 +126,9 @@ func TestNothingButTrustedDocumentsRuns(t *testing.T) {
 		"over a limit":             {encode(t, map[string]string{"query": strings.Repeat("{a", 300_000)}), tooComplex, "The document is 600000 bytes long; the limit is 20000."},
 		"an unknown id":            {`{"documentId":"nobody"}`, notFound, "No trusted document has this id."},
 		"an unknown id of Relay's": {`{"doc_id":"nobody"}`, notFound, "No trusted document has this id."},
-		"an unknown hash":          {apq("", hashOf("{ ping }")), notFound, "PersistedQueryNotFound"},
-		"with its hash":            {apq("{ ping }", hashOf("{ ping }")), validationFailed, refused},
-		"with an id of another":    {apq("{ ping }", "user"), validationFailed, refused},
+		"an unknown hash":          {persisted("", hashOf("{ ping }")), notFound, "PersistedQueryNotFound"},
+		"with its hash":            {persisted("{ ping }", hashOf("{ ping }")), validationFailed, refused},
+		"with an id of another":    {persisted("{ ping }", "user"), validationFailed, refused},
 		"no document":              {`{"variables":{}}`, validationFailed, "The request has no document: put one into query."},
 	} {
 		got := post(t, h, test.body)

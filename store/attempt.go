@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func (s *Store) putAttempt(ctx context.Context, buckets []models.Bucket, now tim
 	} else {
 		err = s.tx(ctx, put)
 	}
-	if err == (noRoom{}) {
+	if errors.Is(err, noRoom{}) {
 		return nil, nil
 	}
 	if err != nil {
