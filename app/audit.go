@@ -16,8 +16,8 @@ import (
 )
 
 // chainKey returns the key of the audit chain, and begins the chain where there is none.
-func (a *App) chainKey(ctx context.Context) (*chain.Key, error) {
-	key, err := auth.EventChainKey(ctx, a.keeper(auth.ChainKeeper(a.Store)))
+func (a *App) chainKey(ctx context.Context, kept models.Store) (*chain.Key, error) {
+	key, err := auth.EventChainKey(ctx, a.keeper(auth.ChainKeeper(kept)))
 	return key, a.ExplainSecret(err)
 }
 
@@ -29,7 +29,7 @@ func (c cleanChain) Clean(ctx context.Context, _ models.Perishable, over time.Ti
 	return c.recorder.Clean(ctx, over, limit)
 }
 
-// Audit is a database whose events are looked at. Nothing is made, migrated or recorded. Close it when done.
+// Audit is a database whose events are looked at. Nothing is migrated, and but for Restart nothing is written. Close it when done.
 type Audit struct{ app *App }
 
 // OpenAudit opens the database of the settings.
@@ -41,7 +41,7 @@ func OpenAudit(ctx context.Context, s *config.Settings) (*Audit, error) {
 	if err := db.Ready(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Audit{&App{Settings: s, Store: db}}, nil
+	return &Audit{&App{Settings: s, Store: db, now: time.Now}}, nil
 }
 
 // Close closes the database.
@@ -49,11 +49,25 @@ func (a *Audit) Close() error { return a.app.Close() }
 
 // Verify verifies the chain of events, as auth.VerifyEvents does.
 func (a *Audit) Verify(ctx context.Context, noted *chain.Mark) (auth.ChainReport, error) {
-	key, err := a.key(ctx)
-	if err != nil {
-		return auth.ChainReport{}, err
+	for {
+		key, err := a.key(ctx)
+		if err != nil {
+			return auth.ChainReport{}, err
+		}
+		report, err := auth.VerifyEvents(ctx, a.app.Store, key, noted)
+		if !errors.Is(err, chain.ErrOther) {
+			return report, err
+		}
 	}
-	return auth.VerifyEvents(ctx, a.app.Store, key, noted)
+}
+
+// Restart begins a new chain where the present one is broken, as auth.RestartEventChain does.
+func (a *Audit) Restart(ctx context.Context) (auth.ChainRestart, error) {
+	done, err := auth.RestartEventChain(ctx, a.app.Store, a.app.keeper(auth.ChainKeeper(a.app.Store)))
+	if errors.Is(err, keys.ErrWrongSecret) {
+		return done, a.wrongSecret()
+	}
+	return done, err
 }
 
 // Events returns a page of events, the newest first.
@@ -88,12 +102,16 @@ func (a *Audit) key(ctx context.Context) (*chain.Key, error) {
 	}
 	secret, err := sealer.OpenChainKey(sealed)
 	if errors.Is(err, keys.ErrWrongSecret) {
-		return nil, fmt.Errorf("nothing was verified: %s does not open the key of the audit chain in this database. Put back "+
-			"what it was made under, or give that in LATCHKEY_SECRET_KEY_FALLBACKS; if it is the right secret, the sealed key in "+
-			"event_chain was changed", a.app.secretName())
+		return nil, a.wrongSecret()
 	}
 	if err != nil {
 		return nil, err
 	}
 	return chain.NewKey(secret)
+}
+
+func (a *Audit) wrongSecret() error {
+	return fmt.Errorf("nothing was verified: %s does not open the key of the audit chain in this database. Put back "+
+		"what it was made under, or give that in LATCHKEY_SECRET_KEY_FALLBACKS; if it is the right secret, the sealed key in "+
+		"event_chain was changed", a.app.secretName())
 }

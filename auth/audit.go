@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,21 +27,24 @@ func (k plainKeys) Alone(ctx context.Context, fn func(models.SealedKeys) error) 
 }
 
 // EventChainKey returns the key of the chain of events of the keeper. Where there is no chain it begins one, behind the
-// events that there are.
+// events that there are; a *chain.Broken where there was one: nobody but an operator goes on then, by RestartEventChain.
 func EventChainKey(ctx context.Context, k *keys.Keeper) (*chain.Key, error) {
 	secret, err := k.ChainKey(ctx, func(kept models.SealedKeys, sealed, secret []byte) error {
 		key, err := chain.NewKey(secret)
 		if err != nil {
 			return err
 		}
-		last, err := kept.LastEventID(ctx)
+		lastID, lastSeq, err := kept.HoldEvents(ctx)
 		if err != nil {
 			return err
 		}
-		c := key.Begin(last)
-		c.Sealed = sealed
-		_, err = kept.CreateEventChain(ctx, c)
-		return err
+		if there, err := kept.SealedChainKey(ctx); err != nil || there != nil {
+			return err // another node was first
+		}
+		if lastSeq > 0 {
+			return chain.Removed()
+		}
+		return beginChain(ctx, kept, key, key.Begin(microseconds(k.Now()), lastID, 0), sealed, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -48,19 +52,74 @@ func EventChainKey(ctx context.Context, k *keys.Keeper) (*chain.Key, error) {
 	return chain.NewKey(secret)
 }
 
-// OpenChain reads the key of the chain of events, and begins the chain where there is none. Where it is not called, the
-// first event does.
-func (r *Recorder) OpenChain(ctx context.Context) error {
-	if r.o.ChainKey == nil || r.chainKey.Load() != nil {
-		return nil
+// beginChain writes a chain and its first events, in a transaction that holds the events.
+func beginChain(ctx context.Context, tx models.ChainKey, key *chain.Key, c models.EventChain, sealed []byte, first []models.Event) error {
+	c.Sealed = sealed
+	if err := tx.PutEventChain(ctx, c); err != nil || len(first) == 0 {
+		return err
 	}
-	key, err := r.o.ChainKey(ctx)
+	c, ids, err := tx.TakeEventChain(ctx, len(first))
 	if err != nil {
 		return err
 	}
-	r.chainKey.Store(key)
+	for i := range first {
+		first[i].ID = ids[i]
+	}
+	if c, err = key.Link(c, first); err != nil {
+		return err
+	}
+	if err := tx.CreateEvents(ctx, first); err != nil {
+		return err
+	}
+	return tx.MoveEventChain(ctx, key.Seal(c))
+}
+
+func microseconds(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// openedChain is what a Recorder writes the chain with.
+type openedChain struct {
+	key   *chain.Key // nil: the row of event_chain is gone, and its key with it
+	tried []byte     // the sealed key that was opened last because of a chain that key does not authenticate
+}
+
+// OpenChain reads the key of the chain of events, and begins the chain where there is none. Where it is not called, the
+// first event does. Where the row of the chain was removed it says so in the log, and goes on.
+func (r *Recorder) OpenChain(ctx context.Context) error {
+	if r.o.ChainKey == nil || r.chain.Load() != nil {
+		return nil
+	}
+	key, err := r.o.ChainKey(ctx, r.o.Store)
+	if _, ok := chain.IsBroken(err); ok {
+		r.complain(ctx, rowGone)
+	} else if err != nil {
+		return err
+	}
+	r.chain.Store(&openedChain{key: key})
 	return nil
 }
+
+// keyOf returns the key to write the chain with, which is read from kept where an operator began another chain since. nil
+// where there is none. It reports whether the key authenticates the chain.
+func (r *Recorder) keyOf(ctx context.Context, kept models.Store, c models.EventChain) (*chain.Key, bool, error) {
+	opened := r.chain.Load()
+	authentic := opened.key != nil && opened.key.Authentic(c)
+	if authentic || bytes.Equal(opened.tried, c.Sealed) {
+		return opened.key, authentic, nil
+	}
+	key, err := r.o.ChainKey(ctx, kept)
+	_, broken := chain.IsBroken(err)
+	if broken || errors.Is(err, keys.ErrWrongSecret) {
+		key, err = opened.key, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	r.chain.Store(&openedChain{key, c.Sealed})
+	return key, key != nil && key.Authentic(c), nil
+}
+
+// rowGone is what is wrong where the row of event_chain was removed.
+const rowGone = "the row of event_chain was removed, events are written in no chain until `latchkey audit restart`"
 
 // create writes events at the end of the chain, in a transaction, last of all that it does. What is wrong with the chain
 // keeps nobody from signing in: then it is said in the log, and the chain is not mended, so that a verification finds it.
@@ -71,17 +130,24 @@ func (r *Recorder) create(ctx context.Context, tx models.Store, rows []models.Ev
 	if err := r.name(ctx, tx, rows); err != nil {
 		return err
 	}
-	key := r.chainKey.Load()
-	if key == nil {
+	if r.chain.Load() == nil {
 		return tx.CreateEvents(ctx, rows)
 	}
 	c, ids, err := tx.TakeEventChain(ctx, len(rows))
 	if errors.Is(err, models.ErrNotFound) {
-		r.complain(ctx, "the row of event_chain is gone, events are written in no chain")
+		r.complain(ctx, rowGone)
 		return tx.CreateEvents(ctx, rows)
 	}
 	if err != nil {
 		return err
+	}
+	key, authentic, err := r.keyOf(ctx, tx, c)
+	if err != nil {
+		return err
+	}
+	if key == nil {
+		r.complain(ctx, "the secret does not open the key in event_chain, events are written in no chain")
+		return tx.CreateEvents(ctx, rows)
 	}
 	for i := range rows {
 		rows[i].ID = ids[i]
@@ -90,7 +156,7 @@ func (r *Recorder) create(ctx context.Context, tx models.Store, rows []models.Ev
 	if err != nil {
 		return err
 	}
-	if key.Authentic(c) {
+	if authentic {
 		moved = key.Seal(moved)
 		r.complain(ctx, "")
 	} else {
@@ -141,19 +207,30 @@ func (r *Recorder) name(ctx context.Context, tx models.Store, rows []models.Even
 }
 
 // Clean deletes the oldest events of the chain, of limit rows those that were over at the time given and have no younger
-// one before them, and moves the beginning of the chain. A *chain.Broken where one is not as it was written: then nothing
-// is deleted, for it would be gone with what proves it. Another process may be at it: Busy.
+// one before them, and moves the beginning of the chain; before them, those of former chains that are over. A
+// *chain.Broken where one of the chain is not as it was written: then nothing of it is deleted, for it would be gone with
+// what proves it. Another process may be at it: Busy.
 func (r *Recorder) Clean(ctx context.Context, over time.Time, limit int) (models.Bite, error) {
 	if err := r.OpenChain(ctx); err != nil {
 		return models.Bite{}, err
 	}
-	kept, key := r.o.Store, r.chainKey.Load()
+	kept := r.o.Store
 	c, err := kept.EventChain(ctx)
-	if errors.Is(err, models.ErrNotFound) || key == nil {
+	if errors.Is(err, models.ErrNotFound) || r.chain.Load() == nil {
 		return models.Bite{Done: true}, nil
 	}
 	if err != nil {
 		return models.Bite{}, err
+	}
+	key, authentic, err := r.keyOf(ctx, kept, c)
+	if err != nil || key == nil {
+		return models.Bite{Done: true}, err
+	}
+	if authentic && c.BegunSeq > 1 {
+		n, err := kept.DeleteFormerEvents(ctx, c.BegunSeq, over, limit)
+		if err != nil || n > 0 {
+			return models.Bite{Deleted: n}, err
+		}
 	}
 	rows, err := kept.ChainedEvents(ctx, c.FirstSeq, limit)
 	if err != nil {
@@ -177,7 +254,7 @@ func (r *Recorder) Clean(ctx context.Context, over time.Time, limit int) (models
 			return nil
 		}
 		now.FirstSeq, now.PrevHash = cut.FirstSeq, cut.PrevHash
-		if err := tx.DeleteChainedEvents(ctx, now.FirstSeq); err != nil {
+		if err := tx.DeleteChainedEvents(ctx, c.FirstSeq, now.FirstSeq); err != nil {
 			return err
 		}
 		return tx.MoveEventChain(ctx, key.Seal(now))
@@ -190,17 +267,23 @@ func (r *Recorder) Clean(ctx context.Context, over time.Time, limit int) (models
 
 // ChainReport is what a verification found good.
 type ChainReport struct {
-	Begun  bool       // whether there is a chain
-	Rows   int64      // in the chain
-	Before int64      // from before the chain, about which nothing can be said
-	Gone   int64      // of the chain, deleted when their time was over
-	End    chain.Mark // where the chain ends
-	Passed bool       // whether the noted mark was found in the chain
+	Begun   bool       // whether there is a chain
+	BegunAt time.Time  // when; zero: an older version began it, and did not say
+	Former  bool       // whether there was another chain, which was given up
+	Why     string     // what was wrong with that; empty: the event that tells was deleted when its time was over
+	Rows    int64      // in the chain
+	Before  int64      // from before the chain, about which nothing can be said
+	Gone    int64      // of the chain, deleted when their time was over
+	End     chain.Mark // where the chain ends
+	Passed  bool       // whether the noted mark was found in the chain
+	// NotedFormer says that the noted mark is of a chain before this one.
+	NotedFormer bool
 }
 
 // VerifyEvents goes along the chain of events from its beginning to its end, page by page, while others write and delete.
 // A *chain.Broken says where the first row is that was changed, inserted or removed. noted is the end of the chain as it
-// was noted before; nil: it was not. key is not asked where there is no chain.
+// was noted before; nil: it was not. key is not asked where there is no chain. chain.ErrOther where another chain, maybe
+// with another key, was begun meanwhile.
 func VerifyEvents(ctx context.Context, kept models.Events, key *chain.Key, noted *chain.Mark) (ChainReport, error) {
 	c, err := kept.EventChain(ctx)
 	if errors.Is(err, models.ErrNotFound) {
@@ -209,27 +292,34 @@ func VerifyEvents(ctx context.Context, kept models.Events, key *chain.Key, noted
 	if err != nil {
 		return ChainReport{}, err
 	}
+	if key == nil {
+		return ChainReport{}, chain.ErrOther // it was begun just now
+	}
 	w, err := chain.NewWalk(key, c, noted)
 	if err != nil {
 		return ChainReport{}, err
 	}
-	v := verification{kept: kept, walk: w, from: math.MinInt64}
+	v := verification{kept: kept, walk: w, from: c.FirstSeq}
 	for !v.done {
 		if err := v.page(ctx); err != nil {
 			return ChainReport{}, err
 		}
 	}
 	c = w.Chain()
-	before, stray, err := kept.UnchainedEvents(ctx, c.BeforeID)
+	before, stray, err := kept.EventsBeforeChain(ctx, c)
 	if err != nil {
 		return ChainReport{}, err
 	}
 	if stray != nil {
+		if err := v.goOn(ctx); err != nil { // it may be in a chain that was given up just now
+			return ChainReport{}, err
+		}
 		return ChainReport{}, chain.Stray(stray)
 	}
 	return ChainReport{
-		Begun: true, Rows: v.rows, Before: before, Gone: c.FirstSeq - 1, End: chain.Mark{Seq: c.LastSeq, Hash: c.LastHash},
-		Passed: w.Passed(),
+		Begun: true, BegunAt: c.BegunAt, Former: c.BegunSeq > 1, Why: v.why,
+		Rows: v.rows, Before: before, Gone: c.FirstSeq - c.BegunSeq, End: chain.Mark{Seq: c.LastSeq, Hash: c.LastHash},
+		Passed: w.Passed(), NotedFormer: noted != nil && c.BegunSeq > 1 && noted.Seq < c.BegunSeq,
 	}, nil
 }
 
@@ -240,9 +330,9 @@ func noChain(ctx context.Context, kept models.Events, noted *chain.Mark) (ChainR
 		return ChainReport{}, err
 	}
 	if len(rows) > 0 || noted != nil {
-		return ChainReport{}, &chain.Broken{What: "the row of event_chain, which says where the chain begins and ends, was removed"}
+		return ChainReport{}, chain.Removed()
 	}
-	before, _, err := kept.UnchainedEvents(ctx, math.MaxInt64)
+	before, _, err := kept.EventsBeforeChain(ctx, models.EventChain{BeforeID: math.MaxInt64})
 	return ChainReport{Before: before}, err
 }
 
@@ -252,6 +342,7 @@ type verification struct {
 	walk *chain.Walk
 	from int64
 	rows int64
+	why  string // what was wrong with the chain before, as the first row tells
 	done bool
 }
 
@@ -273,6 +364,9 @@ func (v *verification) page(ctx context.Context) error {
 			return v.unlessDeleted(ctx, err)
 		}
 		v.rows++
+		if wrong, ok := row.Detail["wrong"].(string); ok && row.Seq == v.walk.Chain().BegunSeq && row.Type == string(EventAuditRestarted) {
+			v.why = wrong
+		}
 	}
 	v.from = v.walk.Next()
 	if len(rows) == verifyPage || !known {
@@ -287,6 +381,9 @@ func (v *verification) page(ctx context.Context) error {
 
 func (v *verification) goOn(ctx context.Context) error {
 	c, err := v.kept.EventChain(ctx)
+	if errors.Is(err, models.ErrNotFound) {
+		return chain.Removed()
+	}
 	if err != nil {
 		return err
 	}

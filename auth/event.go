@@ -34,6 +34,7 @@ const (
 	EventRoleSaved            EventType = "role_saved"
 	EventRoleDeleted          EventType = "role_deleted"
 	EventPermissionDenied     EventType = "permission_denied"
+	EventAuditRestarted       EventType = "audit_restarted"
 )
 
 type eventRow struct {
@@ -76,6 +77,10 @@ func eventTable() []eventRow {
 		{
 			EventPermissionDenied, true, "A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token.",
 			"`reason`: the permission that was missing, as in `users:read`, or `superuser_only`, `above_caller` (about somebody, or a role, with permissions that the caller does not have), `role_not_held`, `flag_not_held`, `gives_not_held` (a permission for a role), `foreign_session`, `foreign_events`, `last_superuser` (nobody would be left who has every permission; by an operator, too)",
+		},
+		{
+			EventAuditRestarted, false, "An operator began a new chain with `latchkey audit restart`, because the one before was broken. It is the first row of the new one.",
+			"`wrong`: what was wrong, as `latchkey audit verify` said; `last_row`, `last_event`: the highest place and the highest `id` of a row from before; `head`: where the row of `event_chain` said that the chain ended, where there was that row",
 		},
 	}
 }

@@ -34,8 +34,9 @@ type RecorderOptions struct {
 	Logger    *slog.Logger
 	Now       func() time.Time
 	RequestID func(context.Context) string // the id of the request under way, for the log; nil: there are none
-	// ChainKey returns the key of the chain of events, which is there then; nil: events are written in no chain.
-	ChainKey func(context.Context) (*chain.Key, error)
+	// ChainKey returns the key of the chain of events in the store given, which is there then; a *chain.Broken where the row
+	// of the chain was removed. nil: events are written in no chain.
+	ChainKey func(context.Context, models.Store) (*chain.Key, error)
 }
 
 // Recorder records what happens: a row, a log line and a counter for each event. It is safe for use by many goroutines.
@@ -54,9 +55,9 @@ type Recorder struct {
 	rations  map[failureKind]*ration
 	overflow map[failureKind]*waitingFailure // what there was no ration for, with nothing said but the actor
 
-	chainKey  atomic.Pointer[chain.Key] // nil: it was not needed yet
-	complaint string                    // what is wrong with the chain; empty: nothing that was noticed
-	unwritten atomic.Uint64             // tries to write what waits that failed
+	chain     atomic.Pointer[openedChain] // nil: it was not needed yet
+	complaint string                      // what is wrong with the chain; empty: nothing that was noticed
+	unwritten atomic.Uint64               // tries to write what waits that failed
 }
 
 var _ Counts = (*Recorder)(nil)
@@ -144,7 +145,7 @@ func (r *Recorder) change(ctx context.Context, write func(models.Store) ([]event
 func (r *Recorder) row(ctx context.Context, e event) models.Event {
 	client := ClientFrom(ctx)
 	return models.Event{
-		At: r.o.Now().UTC().Truncate(time.Microsecond), Type: string(e.name),
+		At: microseconds(r.o.Now()), Type: string(e.name),
 		ActorID: e.actor, SubjectID: e.subject, SubjectName: e.subjectName, SessionID: e.session,
 		Address: client.IPAddress, UserAgent: client.UserAgent, Detail: e.detail,
 	}

@@ -78,6 +78,7 @@ func printReport(env Environment, r auth.ChainReport, noted *chain.Mark) {
 		fmt.Fprintln(out, "there is no chain yet: the server begins it at its next start")
 	} else {
 		fmt.Fprintf(out, "good: %d rows are as they were written\n", r.Rows)
+		fmt.Fprintln(out, begun(r))
 	}
 	if r.Before > 0 {
 		fmt.Fprintf(out, "%d rows are from before the chain; nothing can be said of them\n", r.Before)
@@ -86,11 +87,60 @@ func printReport(env Environment, r auth.ChainReport, noted *chain.Mark) {
 		fmt.Fprintf(out, "%d rows of the chain were deleted when their time was over\n", r.Gone)
 	}
 	if noted != nil && !r.Passed {
-		fmt.Fprintf(out, "row %d of --head was deleted since, when its time was over: it could not be compared\n", noted.Seq)
+		why := "was deleted since, when its time was over"
+		if r.NotedFormer {
+			why = "is in a chain before this one"
+		}
+		fmt.Fprintf(out, "row %d of --head %s: it could not be compared\n", noted.Seq, why)
 	}
 	if r.Begun {
 		fmt.Fprintf(out, "head %d:%x\n", r.End.Seq, r.End.Hash)
 	}
+}
+
+// begun says when the chain began, and why.
+func begun(r auth.ChainReport) string {
+	text := "the chain began at " + r.BegunAt.Format(time.RFC3339)
+	if r.BegunAt.IsZero() {
+		text = "an older version began the chain, and did not write down when"
+	}
+	switch {
+	case r.Why != "":
+		text += ", by `audit restart`: in the one before, " + visible(r.Why)
+	case r.Former:
+		text += ", by `audit restart`; the row that says why was deleted when its time was over"
+	}
+	return text
+}
+
+func auditRestart() command {
+	c := command{
+		name:    "audit restart",
+		summary: "Begin a new chain of the audit, where the present one is broken.",
+		details: "It verifies first, and does nothing where all is as it was written. The rows there are stay as they are; the " +
+			"first row of the new chain, audit_restarted, says what was wrong. It needs the secret of the server, and may run " +
+			"beside servers. docs/audit.md tells what to look at before.",
+		options: settings("LATCHKEY_DATABASE_URL", "LATCHKEY_SECRET_KEY", "LATCHKEY_SECRET_KEY_FALLBACKS"),
+	}
+	c.run = func(ctx context.Context, env Environment, flags map[string]string) error {
+		return withAudit(ctx, env, flags, func(a *app.Audit) error {
+			done, err := a.Restart(ctx)
+			if errors.Is(err, auth.ErrChainWhole) {
+				return fmt.Errorf("nothing to do: %w", err)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Stdout, "wrong: %s\n", visible(done.Wrong))
+			fmt.Fprintf(env.Stdout, "a new chain begins at row %d, event %d, which says so; the rows before stay as they are\n", done.Begun.Seq, done.Begun.ID)
+			if done.Replaced {
+				fmt.Fprintln(env.Stdout, "it has a new key: that of the one before was lost with its row")
+			}
+			fmt.Fprintf(env.Stdout, "head %d:%x\n", done.Begun.Seq, done.Begun.Hash)
+			return nil
+		})
+	}
+	return c
 }
 
 func auditList() command {

@@ -48,7 +48,7 @@ type command struct {
 func commands() []command {
 	first := append([]command{serve(), migrate(), createSuperuser()}, userCommands()...)
 	return append(first, importDjango(), throttleClear(), flushExpiredTokens(), keysList(), keysRotate(), keysRetire(),
-		keysReseal(), auditList(), auditVerify(), schema(), healthcheck(), version())
+		keysReseal(), auditList(), auditVerify(), auditRestart(), schema(), healthcheck(), version())
 }
 
 // Main runs the command in args, which are without the program's name, and returns the exit status: 0 done, 1 it

@@ -33,13 +33,15 @@ type ChainedEvent struct {
 
 // EventChain says where the chain of events begins and ends. There is one of a database.
 type EventChain struct {
-	Sealed   []byte // the key of the chain, sealed by the store's user
-	BeforeID int64  // events in no chain have ids up to this one
-	FirstSeq int64  // the place of the oldest event; what stood before it was deleted when its time was over
-	PrevHash []byte // the hash that the oldest event follows
-	LastSeq  int64  // the place of the newest event; FirstSeq - 1 where there is none
-	LastHash []byte // the hash that the next event follows
-	MAC      []byte // authenticates all of this but Sealed
+	Sealed   []byte    // the key of the chain, sealed by the store's user
+	BegunAt  time.Time // when the chain began; zero: an older version began it, and did not say
+	BegunSeq int64     // the place of its first event; events of former chains, which were given up, have lower ones
+	BeforeID int64     // events in no chain, and those of former ones, have ids up to this one
+	FirstSeq int64     // the place of the oldest event; what stood before it was deleted when its time was over
+	PrevHash []byte    // the hash that the oldest event follows
+	LastSeq  int64     // the place of the newest event; FirstSeq - 1 where there is none
+	LastHash []byte    // the hash that the next event follows
+	MAC      []byte    // authenticates all of this but Sealed
 }
 
 // EventFilter says which events are meant. The zero value means all.

@@ -214,9 +214,6 @@ type Revocations interface {
 
 // Events keeps what happened, in a chain: whoever writes events takes the chain, so that one follows the other.
 type Events interface {
-	// CreateEvents writes events, in the order given, and fills in the ids of those that have none. Of no events it
-	// writes none.
-	CreateEvents(ctx context.Context, list []Event) error
 	// EventsBefore returns the events with an id below the one given, of all events where it is 0, the newest first and
 	// limit at most.
 	EventsBefore(ctx context.Context, id int64, limit int) ([]Event, error)
@@ -230,28 +227,39 @@ type Events interface {
 
 	// EventChain returns the chain. ErrNotFound where there is none yet.
 	EventChain(ctx context.Context) (EventChain, error)
+	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most. One
+	// that is mistyped is the last of them; it may be one more.
+	ChainedEvents(ctx context.Context, seq int64, limit int) ([]ChainedEvent, error)
+	// EventsBeforeChain returns how many events there are from before the chain: in none, or in a former one, whose places
+	// are from 1 to those below BegunSeq; and with an id from 1 up to BeforeID. stray is the first event that is neither from
+	// before nor in a place from FirstSeq on; nil: there is none.
+	EventsBeforeChain(ctx context.Context, c EventChain) (count int64, stray *Event, err error)
+	// DeleteChainedEvents deletes the events whose place is at least from, and below the one given.
+	DeleteChainedEvents(ctx context.Context, from, below int64) error
+	// DeleteFormerEvents deletes events of former chains, in places below the one given, that were over at the time
+	// given: the oldest first, limit at most. It returns how many it deleted.
+	DeleteFormerEvents(ctx context.Context, below int64, over time.Time, limit int) (int, error)
+}
+
+// ChainKey keeps the key of the chain of events, sealed, and what begins and goes on with the chain.
+type ChainKey interface {
+	// HoldEvents makes other transactions that write events, by TakeEventChain, wait for the end of this one, and waits
+	// for those that have begun to, whether there is a chain or not. It returns the highest id, behind which the next one
+	// will be, and the highest place of an event; 0 where there is none. It must be called in a transaction.
+	HoldEvents(ctx context.Context) (lastID, lastSeq int64, err error)
+	// PutEventChain writes the chain, in place of the one there is, if any. It must be called in a transaction that holds
+	// the events.
+	PutEventChain(ctx context.Context, c EventChain) error
 	// TakeEventChain makes other transactions that call it wait for the end of this one, and returns the chain and as
 	// many ids as there are to be events, rising and above all before. It must be called in one, last of all that waits
 	// for others. ErrNotFound as of EventChain.
 	TakeEventChain(ctx context.Context, events int) (EventChain, []int64, error)
-	// MoveEventChain writes the chain but Sealed and BeforeID. It must be called in a transaction that has taken it.
+	// MoveEventChain writes where the chain begins and ends, and its MAC. It must be called in a transaction that has
+	// taken it.
 	MoveEventChain(ctx context.Context, c EventChain) error
-	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most. One
-	// that is mistyped is the last of them; it may be one more.
-	ChainedEvents(ctx context.Context, seq int64, limit int) ([]ChainedEvent, error)
-	// UnchainedEvents returns how many events there are in no chain with an id from 1 up to the one given, and the first in
-	// none with any other id; nil: there is none.
-	UnchainedEvents(ctx context.Context, upTo int64) (count int64, beyond *Event, err error)
-	// DeleteChainedEvents deletes the events of the chain whose place is below the one given.
-	DeleteChainedEvents(ctx context.Context, below int64) error
-}
-
-// ChainKey keeps the key of the chain of events, sealed.
-type ChainKey interface {
-	// LastEventID returns an id that no event has exceeded so far.
-	LastEventID(ctx context.Context) (int64, error)
-	// CreateEventChain writes the chain, unless there is one, and reports whether it did.
-	CreateEventChain(ctx context.Context, c EventChain) (bool, error)
+	// CreateEvents writes events, in the order given, and fills in the ids of those that have none. Of no events it
+	// writes none.
+	CreateEvents(ctx context.Context, list []Event) error
 	// SealedChainKey returns the key of the chain of events; nil where there is none yet.
 	SealedChainKey(ctx context.Context) ([]byte, error)
 	// ReplaceChainKey puts the key sealed anew in the place of old, and reports whether old was still there.

@@ -2,14 +2,17 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"slices"
+	"time"
 
 	"gorm.io/gorm"
 
 	"latchkey/models"
 )
 
-const selectChain = "SELECT sealed, before_id, first_seq, prev_hash, last_seq, last_hash, mac FROM event_chain WHERE id = 1"
+const selectChain = `SELECT sealed, begun_at, begun_seq, before_id, first_seq, prev_hash, last_seq, last_hash, mac
+	FROM event_chain WHERE id = 1`
 
 // EventChain implements models.Events.
 func (s *Store) EventChain(ctx context.Context) (models.EventChain, error) {
@@ -17,13 +20,13 @@ func (s *Store) EventChain(ctx context.Context) (models.EventChain, error) {
 }
 
 func (s *Store) eventChain(ctx context.Context, query string) (c models.EventChain, err error) {
-	err = s.read.Statement.ConnPool.QueryRowContext(ctx, query).Scan(chainFields(&c)...)
+	var begun sql.NullTime
+	err = s.read.Statement.ConnPool.QueryRowContext(ctx, query).Scan(
+		&c.Sealed, &begun, &c.BegunSeq, &c.BeforeID, &c.FirstSeq, &c.PrevHash, &c.LastSeq, &c.LastHash, &c.MAC)
+	if begun.Valid {
+		c.BegunAt = begun.Time.UTC()
+	}
 	return c, s.mapped(err, "read event chain")
-}
-
-// chainFields returns where the columns of selectChain go.
-func chainFields(c *models.EventChain) []any {
-	return []any{&c.Sealed, &c.BeforeID, &c.FirstSeq, &c.PrevHash, &c.LastSeq, &c.LastHash, &c.MAC}
 }
 
 // SealedChainKey implements models.ChainKey.
@@ -42,18 +45,28 @@ func (s *Store) ReplaceChainKey(ctx context.Context, old, replacement []byte) (b
 	return result.RowsAffected == 1, s.mapped(result.Error, "replace key of event chain")
 }
 
-// LastEventID implements models.Events.
-func (s *Store) LastEventID(ctx context.Context) (id int64, err error) {
-	err = s.read.WithContext(ctx).Raw(s.dialect.lastEventID()).Scan(&id).Error
-	return id, s.mapped(err, "read last id of events")
+// HoldEvents implements models.ChainKey.
+func (s *Store) HoldEvents(ctx context.Context) (lastID, lastSeq int64, err error) {
+	if err := s.dialect.holdEvents(ctx, s); err != nil {
+		return 0, 0, s.mapped(err, "hold events")
+	}
+	if err := s.read.WithContext(ctx).Raw(s.dialect.lastEventID()).Scan(&lastID).Error; err != nil {
+		return 0, 0, s.mapped(err, "read last id of events")
+	}
+	err = s.read.WithContext(ctx).Raw("SELECT coalesce(max(seq), 0) FROM events WHERE seq <> 0 AND seq > 0").Scan(&lastSeq).Error
+	return lastID, lastSeq, s.mapped(err, "read last place of events")
 }
 
-// CreateEventChain implements models.Events.
-func (s *Store) CreateEventChain(ctx context.Context, c models.EventChain) (bool, error) {
-	result := s.write.WithContext(ctx).Exec(`INSERT INTO event_chain
-		(id, sealed, before_id, first_seq, prev_hash, last_seq, last_hash, mac) VALUES (1, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, c.Sealed, c.BeforeID, c.FirstSeq, c.PrevHash, c.LastSeq, c.LastHash, c.MAC)
-	return result.RowsAffected == 1, s.mapped(result.Error, "begin event chain")
+// PutEventChain implements models.ChainKey.
+func (s *Store) PutEventChain(ctx context.Context, c models.EventChain) error {
+	begun := sql.NullTime{Time: c.BegunAt, Valid: !c.BegunAt.IsZero()}
+	err := s.write.WithContext(ctx).Exec(`INSERT INTO event_chain
+		(id, sealed, begun_at, begun_seq, before_id, first_seq, prev_hash, last_seq, last_hash, mac) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, begun_at = excluded.begun_at, begun_seq = excluded.begun_seq,
+			before_id = excluded.before_id, first_seq = excluded.first_seq, prev_hash = excluded.prev_hash,
+			last_seq = excluded.last_seq, last_hash = excluded.last_hash, mac = excluded.mac`,
+		c.Sealed, begun, c.BegunSeq, c.BeforeID, c.FirstSeq, c.PrevHash, c.LastSeq, c.LastHash, c.MAC).Error
+	return s.mapped(err, "begin event chain")
 }
 
 // TakeEventChain implements models.Events.
@@ -115,22 +128,48 @@ func (s *Store) withMistyped(ctx context.Context, list []models.ChainedEvent, se
 	return append(list[:at], odd), nil
 }
 
-// UnchainedEvents implements models.Events.
-func (s *Store) UnchainedEvents(ctx context.Context, upTo int64) (count int64, beyond *models.Event, err error) {
-	err = s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE seq = 0 AND id BETWEEN 1 AND ?", upTo).Scan(&count).Error
-	if err != nil {
-		return 0, nil, s.mapped(err, "count events in no chain")
+// EventsBeforeChain implements models.Events.
+func (s *Store) EventsBeforeChain(ctx context.Context, c models.EventChain) (count int64, stray *models.Event, err error) {
+	var total int64
+	for _, q := range []struct {
+		fit       string
+		arguments []any
+	}{
+		{"seq = 0 AND id BETWEEN 1 AND ?", []any{c.BeforeID}},
+		{"seq <> 0 AND seq > 0 AND seq < ? AND id BETWEEN 1 AND ?", []any{c.BegunSeq, c.BeforeID}},
+	} {
+		if err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE "+q.fit, q.arguments...).Scan(&count).Error; err != nil {
+			return 0, nil, s.mapped(err, "count events from before the chain")
+		}
+		total += count
 	}
-	list, err := gorm.G[models.Event](s.read).Raw(
-		"SELECT * FROM events WHERE seq = 0 AND (id > ? OR id < 1) ORDER BY at, id LIMIT 1", upTo).Find(ctx)
-	if err != nil || len(list) == 0 {
-		return count, nil, s.mapped(err, "read events in no chain")
+	for _, q := range []struct {
+		fit       string
+		arguments []any
+	}{
+		{"seq = 0 AND (id > ? OR id < 1) ORDER BY at, id", []any{c.BeforeID}},
+		{"seq <> 0 AND seq < ? AND (seq < 0 OR seq >= ? OR id > ? OR id < 1) ORDER BY seq", []any{c.FirstSeq, c.BegunSeq, c.BeforeID}},
+	} {
+		list, err := gorm.G[models.Event](s.read).Raw("SELECT * FROM events WHERE "+q.fit+" LIMIT 1", q.arguments...).Find(ctx)
+		if err != nil {
+			return 0, nil, s.mapped(err, "read events outside the chain")
+		}
+		if len(list) > 0 {
+			return total, &list[0], nil
+		}
 	}
-	return count, &list[0], nil
+	return total, nil, nil
 }
 
 // DeleteChainedEvents implements models.Events.
-func (s *Store) DeleteChainedEvents(ctx context.Context, below int64) error {
-	err := s.write.WithContext(ctx).Exec("DELETE FROM events WHERE seq <> 0 AND seq < ?", below).Error
+func (s *Store) DeleteChainedEvents(ctx context.Context, from, below int64) error {
+	err := s.write.WithContext(ctx).Exec("DELETE FROM events WHERE seq <> 0 AND seq >= ? AND seq < ?", from, below).Error
 	return s.mapped(err, "delete events")
+}
+
+// DeleteFormerEvents implements models.Events.
+func (s *Store) DeleteFormerEvents(ctx context.Context, below int64, over time.Time, limit int) (int, error) {
+	result := s.write.WithContext(ctx).Exec(`DELETE FROM events WHERE id IN (
+		SELECT id FROM events WHERE at <= ? AND seq <> 0 AND seq < ? ORDER BY at, id LIMIT ?)`, over, below, limit)
+	return int(result.RowsAffected), s.mapped(result.Error, "delete events of former chains")
 }

@@ -108,7 +108,11 @@ func TestPlansOfEvents(t *testing.T) {
 				return err
 			},
 			"those in no chain": func() error {
-				_, _, err := s.UnchainedEvents(t.Context(), many)
+				_, _, err := s.EventsBeforeChain(t.Context(), models.EventChain{BegunSeq: 1, FirstSeq: many / 2, BeforeID: many})
+				return err
+			},
+			"those of former chains": func() error {
+				_, err := s.DeleteFormerEvents(t.Context(), 5, time.UnixMicro(0), 100)
 				return err
 			},
 		} {

@@ -122,6 +122,16 @@ func (postgresDialect) raiseUserID(ctx context.Context, tx *Store, id int64) err
 
 func (postgresDialect) takeChain() string { return selectChain + " FOR UPDATE" }
 
+// holdEvents takes a lock that is at odds with that of FOR UPDATE on the table, which is taken without a row, too.
+func (postgresDialect) holdEvents(ctx context.Context, tx *Store) error {
+	if err := tx.write.WithContext(ctx).Exec("LOCK TABLE event_chain IN EXCLUSIVE MODE").Error; err != nil {
+		return err
+	}
+	// Somebody may have put in a row by hand, with an id that is still to be drawn.
+	return tx.write.WithContext(ctx).Exec("SELECT setval(" + eventIDs + ", highest) FROM (SELECT max(id) AS highest FROM events) AS ids " +
+		"WHERE highest > coalesce(pg_sequence_last_value(" + eventIDs + "), 0)").Error
+}
+
 // eventIDs is the sequence of the ids of events.
 const eventIDs = "CAST(pg_get_serial_sequence('events', 'id') AS regclass)"
 

@@ -268,6 +268,9 @@ func (sqliteDialect) raiseUserID(context.Context, *Store, int64) error { return 
 // takeChain needs no lock: a transaction that writes is alone.
 func (sqliteDialect) takeChain() string { return selectChain }
 
+// holdEvents has nothing to do: a transaction that writes is alone, and the next id is behind all.
+func (sqliteDialect) holdEvents(context.Context, *Store) error { return nil }
+
 func (d sqliteDialect) nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error) {
 	var last int64
 	err := tx.read.WithContext(ctx).Raw(d.lastEventID()).Scan(&last).Error

@@ -44,13 +44,15 @@ type dialect interface {
 	lockUsers(ctx context.Context, tx *Store) error
 	raiseUserID(ctx context.Context, tx *Store, id int64) error
 	// takeChain reads the event chain and keeps others from doing so until the transaction ends; nextEventIDs draws ids for
-	// as many events, in one; lastEventID reads one that none has exceeded.
+	// as many events, in one; lastEventID reads one that none has exceeded. holdEvents keeps others from takeChain, found
+	// or not, and sees to it that ids are drawn behind those there are.
 	takeChain() string
 	nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error)
 	lastEventID() string
 	// mistypedEvent returns a condition on a row of events: a column has a value of another type than its own. Empty where
 	// that cannot be.
 	mistypedEvent() string
+	holdEvents(ctx context.Context, tx *Store) error
 	// conflict returns the column whose uniqueness the error reports, if it does.
 	conflict(err error) (column string, ok bool)
 	migrations() migrations

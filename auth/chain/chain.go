@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"latchkey/models"
 )
@@ -21,8 +22,9 @@ const KeySize = sha256.Size
 
 // What is authenticated begins with what it is, so that neither can be taken for the other.
 const (
-	eventLabel = "latchkey/audit-event/v1"
-	markLabel  = "latchkey/audit-mark/v1"
+	eventLabel  = "latchkey/audit-event/v1"
+	markLabel   = "latchkey/audit-mark/v2"
+	markV1Label = "latchkey/audit-mark/v1" // of a chain that is the first, and does not say when it began
 )
 
 // Key authenticates. It is safe for use by many goroutines.
@@ -36,11 +38,14 @@ func NewKey(secret []byte) (*Key, error) {
 	return &Key{append([]byte{}, secret...)}, nil
 }
 
-// Begin returns a chain without events, for a database whose events up to the id given are in none. Its key is still to
-// be put in.
-func (k *Key) Begin(beforeID int64) models.EventChain {
+// Begin returns a chain without events that begins at the time given, for a database whose events up to the id and the
+// place given are in none, or in a former one. Its key is still to be put in.
+func (k *Key) Begin(at time.Time, beforeID, beforeSeq int64) models.EventChain {
 	none := make([]byte, sha256.Size)
-	return k.Seal(models.EventChain{BeforeID: beforeID, FirstSeq: 1, PrevHash: none, LastHash: none})
+	return k.Seal(models.EventChain{
+		BegunAt: at, BegunSeq: beforeSeq + 1, BeforeID: beforeID,
+		FirstSeq: beforeSeq + 1, PrevHash: none, LastSeq: beforeSeq, LastHash: none,
+	})
 }
 
 // Seal returns the chain with the MAC that it should have.
@@ -84,7 +89,13 @@ func (k *Key) Hash(before []byte, e models.ChainedEvent) []byte { return k.sum(E
 
 func (k *Key) mark(c models.EventChain) []byte {
 	var b encoder
-	b.text(markLabel)
+	if c.BegunAt.IsZero() && c.BegunSeq == 1 {
+		b.text(markV1Label)
+	} else {
+		b.text(markLabel)
+		b.number(c.BegunAt.UnixMicro())
+		b.number(c.BegunSeq)
+	}
 	b.number(c.BeforeID)
 	b.number(c.FirstSeq)
 	b.text(string(c.PrevHash))

@@ -27,7 +27,7 @@ func key(t testing.TB) *chain.Key {
 func linked(t testing.TB, n int) (models.EventChain, []models.ChainedEvent) {
 	t.Helper()
 	k := key(t)
-	c := k.Begin(3)
+	c := k.Begin(moment, 3, 0)
 	var rows []models.ChainedEvent
 	for i := range n {
 		one := []models.Event{{
@@ -142,6 +142,9 @@ func TestWhateverIsChangedIsFound(t *testing.T) {
 		{"the beginning was moved", mark(func(c *models.EventChain) { c.FirstSeq = 2 }), 0, "event_chain"},
 		{"the hash before the beginning is another", mark(func(c *models.EventChain) { c.PrevHash = []byte{1} }), 0, "event_chain"},
 		{"more is from before the chain", mark(func(c *models.EventChain) { c.BeforeID = 9 }), 0, "event_chain"},
+		{"it began at another time", mark(func(c *models.EventChain) { c.BegunAt = c.BegunAt.Add(-time.Hour) }), 0, "event_chain"},
+		{"it does not say when it began", mark(func(c *models.EventChain) { c.BegunAt = time.Time{} }), 0, "event_chain"},
+		{"it began in another place", mark(func(c *models.EventChain) { c.BegunSeq = 2 }), 0, "event_chain"},
 		{"no MAC", mark(func(c *models.EventChain) { c.MAC = nil }), 0, "event_chain"},
 		{"a MAC of another key", func(c models.EventChain, rows []models.ChainedEvent) (models.EventChain, []models.ChainedEvent) {
 			other, err := chain.NewKey(make([]byte, chain.KeySize))
@@ -265,7 +268,7 @@ func FuzzEncode(f *testing.F) {
 
 func BenchmarkLink(b *testing.B) {
 	k := key(b)
-	c := k.Begin(0)
+	c := k.Begin(moment, 0, 0)
 	event := []models.Event{{
 		ID: 4, At: moment, Type: "signed_in", ActorID: 1, ActorName: "ada", SubjectID: 1, SubjectName: "ada",
 		SessionID: strings.Repeat("a", 32), Address: "192.0.2.1", UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/models"
@@ -21,9 +22,25 @@ type Broken struct {
 func (b *Broken) Error() string {
 	text := b.What
 	if b.Event != nil {
-		text += fmt.Sprintf(" (event %d, %s, %s)", b.Event.ID, b.Event.At.UTC().Format(time.RFC3339Nano), b.Event.Type)
+		text += fmt.Sprintf(" (event %d, %s, %s)", b.Event.ID, b.Event.At.UTC().Format(time.RFC3339Nano), typeText(b.Event.Type))
 	}
 	return text
+}
+
+// typeText returns the type of an event that anybody may have written, for a terminal.
+func typeText(text string) string {
+	if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		return fmt.Sprintf("%.64q", text)
+	}
+	return text
+}
+
+// ErrOther is that another chain was begun meanwhile.
+var ErrOther = errors.New("another chain of events was begun meanwhile")
+
+// Removed returns what is wrong where there were events in a chain, and event_chain has no row.
+func Removed() *Broken {
+	return &Broken{What: "the chain's row was removed, which stood in event_chain and says where the chain begins and ends"}
 }
 
 // Walk goes along a chain, from its beginning to its end.
@@ -43,7 +60,7 @@ type Mark struct {
 }
 
 // NewWalk begins at the beginning of a chain. A *Broken where the mark is not authentic, or where the chain ends before
-// the noted one; nil: none was noted.
+// the noted one; nil: none was noted. One of a former chain is not compared.
 func NewWalk(key *Key, c models.EventChain, noted *Mark) (*Walk, error) {
 	if !key.Authentic(c) {
 		return nil, &Broken{What: "the row of event_chain, which says where the chain begins and ends, was changed"}
@@ -53,6 +70,9 @@ func NewWalk(key *Key, c models.EventChain, noted *Mark) (*Walk, error) {
 			"the chain ends at %d, before the one that was noted, %d: an older state was put back", c.LastSeq, noted.Seq)}
 	}
 	w := &Walk{key: key, chain: c, next: c.FirstSeq, prev: c.PrevHash, noted: noted}
+	if noted != nil && noted.Seq < c.BegunSeq && c.BegunSeq > 1 {
+		w.noted = nil
+	}
 	return w, w.passed(c.FirstSeq-1, c.PrevHash)
 }
 
@@ -107,12 +127,19 @@ func (w *Walk) Ended() error {
 	return nil
 }
 
-// GoOn goes on with the chain as it is now. A *Broken where its mark is not authentic, or it ends earlier than before.
+// GoOn goes on with the chain as it is now. ErrOther where it is another one: its key may be, too. A *Broken where its mark
+// is not authentic, or it ends earlier than before.
 func (w *Walk) GoOn(c models.EventChain) error {
 	if !w.key.Authentic(c) {
+		if c.BegunSeq > w.chain.LastSeq && !bytes.Equal(c.Sealed, w.chain.Sealed) {
+			return ErrOther
+		}
 		return &Broken{What: "the row of event_chain, which says where the chain begins and ends, was changed"}
 	}
-	if c.LastSeq < w.chain.LastSeq || c.FirstSeq < w.chain.FirstSeq || c.BeforeID != w.chain.BeforeID {
+	if c.BegunSeq > w.chain.LastSeq && c.BegunSeq > w.chain.BegunSeq {
+		return ErrOther
+	}
+	if c.LastSeq < w.chain.LastSeq || c.FirstSeq < w.chain.FirstSeq || c.BeforeID != w.chain.BeforeID || c.BegunSeq != w.chain.BegunSeq {
 		return &Broken{What: "an older state of the row of event_chain was put back meanwhile"}
 	}
 	w.chain = c
@@ -127,7 +154,10 @@ func (w *Walk) Passed() bool { return w.seen }
 
 // Stray returns what is wrong with a row that is in no chain and not from before it.
 func Stray(e *models.Event) *Broken {
-	return &Broken{0, e, "a row is in no chain: it was inserted, or a node of an older version wrote it"}
+	if e.Seq != 0 {
+		return &Broken{e.Seq, e, fmt.Sprintf("row %d stands where none can be: it was inserted", e.Seq)}
+	}
+	return &Broken{0, e, "a row is in no chain: it was inserted, or written by a node of an older version, or while the chain's row was gone"}
 }
 
 // Cut moves the beginning of the chain behind those of the rows, which are its first in their order, that stand before the

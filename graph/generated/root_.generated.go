@@ -1139,6 +1139,8 @@ enum AuditEventType {
   ROLE_DELETED
   "A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token."
   PERMISSION_DENIED
+  "An operator began a new chain of the audit, because the one before was broken: what was wrong with it is in the detail."
+  AUDIT_RESTARTED
 }
 
 "How it ended."

@@ -281,6 +281,8 @@ const (
 	AuditEventTypeRoleDeleted AuditEventType = "ROLE_DELETED"
 	// A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token.
 	AuditEventTypePermissionDenied AuditEventType = "PERMISSION_DENIED"
+	// An operator began a new chain of the audit, because the one before was broken: what was wrong with it is in the detail.
+	AuditEventTypeAuditRestarted AuditEventType = "AUDIT_RESTARTED"
 )
 
 var AllAuditEventType = []AuditEventType{
@@ -303,11 +305,12 @@ var AllAuditEventType = []AuditEventType{
 	AuditEventTypeRoleSaved,
 	AuditEventTypeRoleDeleted,
 	AuditEventTypePermissionDenied,
+	AuditEventTypeAuditRestarted,
 }
 
 func (e AuditEventType) IsValid() bool {
 	switch e {
-	case AuditEventTypeSignedIn, AuditEventTypeSignInFailed, AuditEventTypeSignInThrottled, AuditEventTypeSessionAdopted, AuditEventTypeSignedOut, AuditEventTypeSessionsEnded, AuditEventTypeRefreshRefused, AuditEventTypeRefreshReused, AuditEventTypePasswordChanged, AuditEventTypePasswordChangeFailed, AuditEventTypeUserCreated, AuditEventTypeUserChanged, AuditEventTypeUserDeleted, AuditEventTypeUsersImported, AuditEventTypeSigningKeyRotated, AuditEventTypeSigningKeyRetired, AuditEventTypeRoleSaved, AuditEventTypeRoleDeleted, AuditEventTypePermissionDenied:
+	case AuditEventTypeSignedIn, AuditEventTypeSignInFailed, AuditEventTypeSignInThrottled, AuditEventTypeSessionAdopted, AuditEventTypeSignedOut, AuditEventTypeSessionsEnded, AuditEventTypeRefreshRefused, AuditEventTypeRefreshReused, AuditEventTypePasswordChanged, AuditEventTypePasswordChangeFailed, AuditEventTypeUserCreated, AuditEventTypeUserChanged, AuditEventTypeUserDeleted, AuditEventTypeUsersImported, AuditEventTypeSigningKeyRotated, AuditEventTypeSigningKeyRetired, AuditEventTypeRoleSaved, AuditEventTypeRoleDeleted, AuditEventTypePermissionDenied, AuditEventTypeAuditRestarted:
 		return true
 	}
 	return false

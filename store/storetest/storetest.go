@@ -21,7 +21,7 @@ var moment = time.Date(2026, 1, 31, 12, 0, 0, 123456000, time.UTC)
 func Run(t *testing.T, open func(t *testing.T) models.Store) {
 	tests := map[string]func(*testing.T, models.Store){
 		"a user comes back as it was written":                         userRoundTrip,
-		"the chain of events is begun once":                           chainIsBegunOnce,
+		"the chain of events is begun once":                           chainIsBegun,
 		"the chain of events grows, and is cut off in front":          chainGrows,
 		"users are read by their ids":                                 usersByID,
 		"a missing user is ErrNotFound":                               userMissing,
