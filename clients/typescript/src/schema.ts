@@ -85,7 +85,6 @@ export const AuditEventType = {
   PASSWORD_CHANGE_FAILED: 'PASSWORD_CHANGE_FAILED',
   /** A signed-in user was refused something. The subject is the user it was about, where it was about one; the session is that of the access token. */
   PERMISSION_DENIED: 'PERMISSION_DENIED',
-  AUDIT_RESTARTED: 'AUDIT_RESTARTED',
   /** A refresh token was not accepted. The subject and the session are known where the token's signature holds and it has not expired. */
   REFRESH_REFUSED: 'REFRESH_REFUSED',
   /** A refresh token that was used up came again, and its session was ended: one of the two who have it has no right to it. */
