@@ -79,6 +79,8 @@ export type AuditEventEdge = {
 
 /** What happened. docs/audit.md tells more about each. */
 export const AuditEventType = {
+  /** An operator began a new chain of the audit, because the one before was broken: what was wrong with it is in the detail. */
+  AUDIT_RESTARTED: 'AUDIT_RESTARTED',
   /** A user changed the password, which ended every session from before. The session is the new one. */
   PASSWORD_CHANGED: 'PASSWORD_CHANGED',
   /** A signed-in user gave a wrong current password. */
