@@ -214,6 +214,7 @@ func TestWhatIsCounted(t *testing.T) {
 		`latchkey_http_request_duration_seconds_count{route="none"}`:                                             "1",
 		`latchkey_http_requests_in_flight`:                                                                       "0",
 		`latchkey_token_cache_lookups_total{result="hit"}`:                                                       "1",
+
 		`latchkey_signing_keys`:                     "2",
 		`latchkey_password_hashes_refused_total`:    "0",
 		`latchkey_db_connections_max{pool="write"}`: "1",

@@ -222,7 +222,7 @@ func TestTheRationIsThatOfWhoIsSignedIn(t *testing.T) {
 		if diff := cmp.Diff(map[int64]int{1: failureBurst + 1, 2: 1}, rows); diff != "" {
 			t.Errorf("rows by actor: -want +got:\n%s", diff)
 		}
-		time.Sleep(failureBurst * failureEvery)
+		<-time.After(failureBurst * failureEvery)
 		if err := r.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
