@@ -351,8 +351,9 @@ func TestEvents(t *testing.T) {
 		}
 		want(false)
 
+		caused[auth.EventAuditRestarted] = 0 // no server's: TestANewChainBeginsBehindABreak
 		for _, name := range auth.EventTypes() {
-			if caused[name] == 0 {
+			if caused[name] == 0 && name != auth.EventAuditRestarted {
 				t.Errorf("nothing here causes %s", name)
 			}
 		}
