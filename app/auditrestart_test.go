@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,9 @@ func TestANewChainBeginsBehindABreak(t *testing.T) {
 		{"the row of the chain was changed", "UPDATE event_chain SET last_seq = 9000000000000000000", "event_chain"},
 		{"its BeforeID was changed to that of the last row", "UPDATE event_chain SET before_id = (SELECT max(id) FROM events)", "event_chain"},
 		{"the row of the chain was removed", "DELETE FROM event_chain", "the chain's row was removed"},
+		{"a row was put in a negative place", "UPDATE events SET seq = -3 WHERE seq = 3", "row 3 was removed from the end"},
+		{"a row was put in with an id below all", "UPDATE events SET id = -3, seq = 0 WHERE seq = 3", "row 3 was removed from the end"},
+		{"a place is no number", "", "row 3 was"}, // SQLite alone lets one do so
 		{"a row was put in with a high id", "UPDATE events SET id = 500 WHERE seq = 3", "row 3 was changed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -46,7 +50,13 @@ func TestANewChainBeginsBehindABreak(t *testing.T) {
 				if _, err := restart(t, url); !errors.Is(err, auth.ErrChainWhole) {
 					t.Fatalf("where all is whole: %v", err)
 				}
-				behind(t, url)(test.do)
+				do := test.do
+				if do == "" {
+					if do = "UPDATE events SET seq = CAST('3' AS blob) WHERE seq = 3"; !strings.HasPrefix(url, "sqlite:") {
+						do = "DELETE FROM events WHERE seq = 3"
+					}
+				}
+				behind(t, url)(do)
 				done, err := restart(t, url)
 				if err != nil || !strings.Contains(done.Wrong, test.wrong) {
 					t.Fatalf("%+v, %v", done, err)
@@ -72,6 +82,54 @@ func TestANewChainBeginsBehindABreak(t *testing.T) {
 			}, func(c *config.Settings) { c.AuditRetention = time.Hour })
 		})
 	}
+}
+
+// A place behind which there is no room is for the operator to take away.
+func TestARestartSaysWhatIsInItsWay(t *testing.T) {
+	testkit.Each(t, func(t *testing.T, s *testkit.Server) {
+		url := s.App.Settings.DatabaseURL
+		s.AddUser("ada")
+		s.SignIn("ada")
+		run := behind(t, url)
+		run("UPDATE events SET seq = 9223372036854775807 WHERE seq = 2")
+		const mend = "UPDATE events SET seq = 0 WHERE seq = 9223372036854775807"
+		if _, err := restart(t, url); err == nil || !strings.Contains(err.Error(), mend) {
+			t.Fatalf("got %v", err)
+		}
+		run(mend)
+		if _, err := restart(t, url); err != nil {
+			t.Fatal(err)
+		}
+		if report := mustVerify(t, url, 1); report.Before != 2 {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+// Who wipes the chain whole, so that a start begins another one, is given away by the time at which it began, and by a
+// mark that was noted elsewhere.
+func TestAChainThatWasWipedIsYounger(t *testing.T) {
+	testdb.Each(t, func(t *testing.T, url string) {
+		s := testkit.Start(t, url)
+		s.AddUser("ada")
+		s.SignIn("ada")
+		before := mustVerify(t, url, 2)
+		run := behind(t, url)
+		run("UPDATE events SET seq = 0, hash = ''")
+		run("DELETE FROM event_chain")
+		s.Clock.Advance(time.Hour)
+		again, err := app.Open(t.Context(), app.Options{Settings: s.App.Settings, Now: s.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close() //nolint:errcheck // the test is over
+		if report := mustVerify(t, url, 0); !report.BegunAt.Equal(before.BegunAt.Add(time.Hour)) || report.Before != 2 {
+			t.Errorf("%+v, and before %+v", report, before)
+		}
+		if _, err := verify(t, url, &before.End); err == nil {
+			t.Error("the mark that was noted does not tell")
+		}
+	})
 }
 
 // Of operators at once one begins the new chain, while two nodes write and others verify.

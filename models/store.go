@@ -230,9 +230,10 @@ type Events interface {
 	// ChainedEvents returns the events of the chain whose place is at least the one given, by place and limit at most. One
 	// that is mistyped is the last of them; it may be one more.
 	ChainedEvents(ctx context.Context, seq int64, limit int) ([]ChainedEvent, error)
-	// EventsBeforeChain returns how many events there are from before the chain: in none, or in a former one, whose places
-	// are from 1 to those below BegunSeq; and with an id from 1 up to BeforeID. stray is the first event that is neither from
-	// before nor in a place from FirstSeq on; nil: there is none.
+	// EventsBeforeChain returns how many events there are from before the chain, with an id up to BeforeID. Before the first
+	// chain they are in no place, and have ids from 1 on; before one that was begun behind a break, whatever is in no place
+	// or in one below BegunSeq. stray is the first event that is neither from before nor in a place from FirstSeq on; nil:
+	// there is none.
 	EventsBeforeChain(ctx context.Context, c EventChain) (count int64, stray *Event, err error)
 	// DeleteChainedEvents deletes the events whose place is at least from, and below the one given.
 	DeleteChainedEvents(ctx context.Context, from, below int64) error
@@ -244,8 +245,9 @@ type Events interface {
 // ChainKey keeps the key of the chain of events, sealed, and what begins and goes on with the chain.
 type ChainKey interface {
 	// HoldEvents makes other transactions that write events, by TakeEventChain, wait for the end of this one, and waits
-	// for those that have begun to, whether there is a chain or not. It returns the highest id, behind which the next one
-	// will be, and the highest place of an event; 0 where there is none. It must be called in a transaction.
+	// for those that have begun to, whether there is a chain or not. An event whose place is no number has none from then
+	// on. It returns the highest id, behind which the next one will be, and the highest place of an event; 0 where there is
+	// none. It must be called in a transaction.
 	HoldEvents(ctx context.Context) (lastID, lastSeq int64, err error)
 	// PutEventChain writes the chain, in place of the one there is, if any. It must be called in a transaction that holds
 	// the events.

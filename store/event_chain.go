@@ -130,35 +130,20 @@ func (s *Store) withMistyped(ctx context.Context, list []models.ChainedEvent, se
 
 // EventsBeforeChain implements models.Events.
 func (s *Store) EventsBeforeChain(ctx context.Context, c models.EventChain) (count int64, stray *models.Event, err error) {
-	var total int64
-	for _, q := range []struct {
-		fit       string
-		arguments []any
-	}{
-		{"seq = 0 AND id BETWEEN 1 AND ?", []any{c.BeforeID}},
-		{"seq <> 0 AND seq > 0 AND seq < ? AND id BETWEEN 1 AND ?", []any{c.BegunSeq, c.BeforeID}},
-	} {
-		if err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE "+q.fit, q.arguments...).Scan(&count).Error; err != nil {
-			return 0, nil, s.mapped(err, "count events from before the chain")
-		}
-		total += count
+	before, other := "seq = 0 AND id BETWEEN 1 AND @id", "seq = 0 AND (id < 1 OR id > @id) OR seq <> 0 AND seq < @first"
+	if c.BegunSeq > 1 {
+		before = "seq < @begun AND id <= @id"
+		other = "seq = 0 AND id > @id OR seq <> 0 AND seq < @first AND (seq >= @begun OR id > @id)"
 	}
-	for _, q := range []struct {
-		fit       string
-		arguments []any
-	}{
-		{"seq = 0 AND (id > ? OR id < 1) ORDER BY at, id", []any{c.BeforeID}},
-		{"seq <> 0 AND seq < ? AND (seq < 0 OR seq >= ? OR id > ? OR id < 1) ORDER BY seq", []any{c.FirstSeq, c.BegunSeq, c.BeforeID}},
-	} {
-		list, err := gorm.G[models.Event](s.read).Raw("SELECT * FROM events WHERE "+q.fit+" LIMIT 1", q.arguments...).Find(ctx)
-		if err != nil {
-			return 0, nil, s.mapped(err, "read events outside the chain")
-		}
-		if len(list) > 0 {
-			return total, &list[0], nil
-		}
+	places := map[string]any{"id": c.BeforeID, "begun": c.BegunSeq, "first": c.FirstSeq}
+	if err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM events WHERE "+before, places).Scan(&count).Error; err != nil {
+		return 0, nil, s.mapped(err, "count events from before the chain")
 	}
-	return total, nil, nil
+	list, err := gorm.G[models.Event](s.read).Raw("SELECT * FROM events WHERE "+other+" ORDER BY at, id LIMIT 1", places).Find(ctx)
+	if err != nil || len(list) == 0 {
+		return count, nil, s.mapped(err, "read events outside the chain")
+	}
+	return count, &list[0], nil
 }
 
 // DeleteChainedEvents implements models.Events.

@@ -268,8 +268,11 @@ func (sqliteDialect) raiseUserID(context.Context, *Store, int64) error { return 
 // takeChain needs no lock: a transaction that writes is alone.
 func (sqliteDialect) takeChain() string { return selectChain }
 
-// holdEvents has nothing to do: a transaction that writes is alone, and the next id is behind all.
-func (sqliteDialect) holdEvents(context.Context, *Store) error { return nil }
+// holdEvents needs no lock: a transaction that writes is alone. The next id is behind all. A place that is no number is
+// above all that are, whatever it reads like.
+func (sqliteDialect) holdEvents(ctx context.Context, tx *Store) error {
+	return tx.write.WithContext(ctx).Exec("UPDATE events SET seq = 0 WHERE seq <> 0 AND typeof(seq) <> 'integer'").Error
+}
 
 func (d sqliteDialect) nextEventIDs(ctx context.Context, tx *Store, n int) ([]int64, error) {
 	var last int64
