@@ -70,12 +70,7 @@ func toEventConnection(ctx context.Context, q models.EventQuery, page models.Eve
 		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &c.Edges[0].Cursor, &c.Edges[n-1].Cursor
 	}
 	if page.More {
-		end := eventCursor(page.End)
-		if q.Last {
-			c.PageInfo.StartCursor = &end
-		} else {
-			c.PageInfo.EndCursor = &end
-		}
+		goOnFrom(c.PageInfo, q.Last, eventCursor(page.End))
 	}
 	return c
 }

@@ -81,12 +81,7 @@ func toUserConnection(q models.UserQuery, page models.UserPage) *model.UserConne
 		info.StartCursor, info.EndCursor = &edges[0].Cursor, &edges[n-1].Cursor
 	}
 	if page.More {
-		end := userCursor(q.Order, page.End)
-		if q.Last {
-			info.StartCursor = &end
-		} else {
-			info.EndCursor = &end
-		}
+		goOnFrom(info, q.Last, userCursor(q.Order, page.End))
 	}
 	nodes := page.Users
 	if nodes == nil {
@@ -101,6 +96,15 @@ func pageInfo(last, hasAfter, hasBefore, more bool) *model.PageInfo {
 		return &model.PageInfo{HasNextPage: hasBefore, HasPreviousPage: more}
 	}
 	return &model.PageInfo{HasNextPage: more, HasPreviousPage: hasAfter}
+}
+
+// goOnFrom notes where the reading of a page that has more behind it ended: it may have gone past the last of its edges.
+func goOnFrom(info *model.PageInfo, last bool, end string) {
+	if last {
+		info.StartCursor = &end
+	} else {
+		info.EndCursor = &end
+	}
 }
 
 func toUserForm(in model.UserCreateInput) auth.UserForm {
