@@ -64,8 +64,7 @@ graphiql: ## Build the GraphiQL page that is embedded (needs Node.js)
 
 .PHONY: client
 client: ## Write the types of the schema that @latchkey/client exports (needs Node.js)
-	@go run . schema >clients/typescript/codegen/schema.graphql
-	cd clients/typescript/codegen
+	@cd clients/typescript/codegen
 	npm ci
 	npm run generate
 

@@ -1,5 +1,5 @@
 export default {
-  schema: 'schema.graphql', // of this very tree: `make client` writes it
+  schema: '../../../schema.graphql', // `make generate` writes it
   silent: true,
   generates: {
     '../src/schema.ts': {
