@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
-	"latchkey/app"
 	"latchkey/auth"
 	"latchkey/config"
 )
@@ -59,10 +57,9 @@ func createSuperuser() command {
 }
 
 func saveSuperuser(ctx context.Context, env Environment, s *config.Settings, form auth.UserForm) error {
-	logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger, Keyless: true})
+	a, err := openQuietly(ctx, env, s)
 	if err != nil {
-		return explained(err, s)
+		return err
 	}
 	defer a.Close() //nolint:errcheck // the process ends
 	user, err := a.Auth.CreateUser(auth.AsOperator(ctx), form)

@@ -1,16 +1,29 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
+	"latchkey/app"
 	"latchkey/config"
 )
 
 // sqliteMagic begins every SQLite file (https://www.sqlite.org/fileformat.html, section 1.3).
 const sqliteMagic = "SQLite format 3\x00"
+
+// openQuietly opens Latchkey for a command that signs and verifies no token, and tells of warnings alone.
+func openQuietly(ctx context.Context, env Environment, s *config.Settings) (*app.App, error) {
+	logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger, Keyless: true})
+	if err != nil {
+		return nil, explained(err, s)
+	}
+	return a, nil
+}
 
 // explained returns err, which opening the database brought, in the words of the settings where the path of an SQLite
 // file is plainly to blame.

@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
-	"latchkey/app"
 	"latchkey/config"
 )
 
@@ -30,10 +28,9 @@ func throttleClear() command {
 			if err != nil {
 				return err
 			}
-			logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger, Keyless: true})
+			a, err := openQuietly(ctx, env, s)
 			if err != nil {
-				return explained(err, s)
+				return err
 			}
 			defer a.Close() //nolint:errcheck // the process ends
 			n, err := a.ForgetTries(ctx, flags["USERNAME"], flags["address"])

@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"latchkey/app"
 	"latchkey/auth"
 	"latchkey/config"
 	"latchkey/fault"
@@ -253,10 +251,9 @@ func (c command) withUsers(ctx context.Context, env Environment, flags map[strin
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, app.Options{Settings: s, Logger: logger, Keyless: true})
+	a, err := openQuietly(ctx, env, s)
 	if err != nil {
-		return explained(err, s)
+		return err
 	}
 	defer a.Close() //nolint:errcheck // the process ends
 	out := bufio.NewWriter(env.Stdout)
